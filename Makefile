@@ -1,0 +1,57 @@
+# envbot. `make help` lists the targets; README.md says what to try first.
+BUILD   ?= build
+CC      := gcc
+VERSION := 0.1.0
+
+WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+HARDEN  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+OPTIM   ?= -O2
+SANITIZE ?=
+PACKAGES := libwebsockets libcurl libcjson libpq yaml-0.1 libcrypto talloc
+# Libraries' headers are "system" headers: our warnings are about our code.
+LIBFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)))
+CFLAGS  = -std=c11 -D_GNU_SOURCE -DENVBOT_VERSION='"$(VERSION)"' -g $(OPTIM) $(WARN) $(HARDEN) \
+          $(SANITIZE) -Ibot -I. $(LIBFLAGS)
+LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE)
+LIBS    = $(shell pkg-config --libs $(PACKAGES))
+
+SOURCES := $(wildcard bot/*.c bot/*/*.c commands/*.c approvals/*.c)
+MIGRATIONS := $(wildcard bot/store/migrations/*.sql)
+OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
+LIBRARY := $(BUILD)/libenvbot.a
+UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: all help deps demo demo-reset tour test unit e2e check bench clean format
+
+all: $(BUILD)/envbot ## build build/envbot
+
+$(BUILD)/envbot: $(BUILD)/obj/bot/main.o $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(LIBRARY): $(filter-out $(BUILD)/obj/bot/main.o,$(OBJECTS))
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The migrations become part of the program: .incbin needs to see their changes.
+$(BUILD)/obj/bot/store/migrate.o: $(MIGRATIONS)
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -Itests/unit $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
+
+unit: $(UNIT) ## run the C unit tests
+	@set -e; for t in $(UNIT); do echo "== $$(basename $$t)"; $$t; done
+
+format: ## format the C code
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+-include $(OBJECTS:.o=.d) $(UNIT:=.d)
