@@ -1,0 +1,508 @@
+#include "store/db.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <talloc.h>
+#include <time.h>
+#include <unistd.h>
+#include <uthash.h>
+
+/* A statement that this connection has prepared; the key is the literal's address. */
+struct prepared {
+    const char *sql;
+    char name[16];
+    UT_hash_handle hh;
+};
+
+/* What the server owes us an answer for, in order. */
+struct owed {
+    struct owed *next;
+    struct rows **slot; /* NULL: only whether it worked */
+    const void *ctx;
+    struct prepared *prepares; /* this answer is to its preparation */
+};
+
+struct db {
+    char *url;
+    char *name;
+    int statement_timeout_ms;
+    PGconn *conn;
+    struct prepared *statements;
+    unsigned next_statement;
+    struct owed *owed, **owed_end;
+    bool in_transaction;
+    bool queue_failed; /* a statement could not even be queued */
+    char sqlstate[6];
+    char constraint[64];
+    char **channels; /* LISTEN again after a reconnect */
+};
+
+struct rows {
+    PGresult *result;
+};
+
+static int free_rows(struct rows *rows)
+{
+    PQclear(rows->result);
+    return 0;
+}
+
+static void forget_statements(struct db *db)
+{
+    struct prepared *each, *next;
+    HASH_ITER(hh, db->statements, each, next)
+    {
+        HASH_DEL(db->statements, each);
+        talloc_free(each);
+    }
+}
+
+static void forget_owed(struct db *db)
+{
+    for (struct owed *each = db->owed, *next; each; each = next) {
+        next = each->next;
+        talloc_free(each);
+    }
+    db->owed = NULL;
+    db->owed_end = &db->owed;
+}
+
+static void disconnect(struct db *db)
+{
+    if (db->conn)
+        PQfinish(db->conn);
+    db->conn = NULL;
+    db->in_transaction = false;
+    db->queue_failed = false;
+    forget_owed(db);
+    forget_statements(db);
+}
+
+static int free_db(struct db *db)
+{
+    disconnect(db);
+    return 0;
+}
+
+struct db *db_new(const void *ctx, const char *url, const char *name, int statement_timeout_ms)
+{
+    struct db *db = talloc_zero(ctx, struct db);
+    db->url = talloc_strdup(db, url);
+    db->name = talloc_strdup(db, name);
+    db->statement_timeout_ms = statement_timeout_ms;
+    db->owed_end = &db->owed;
+    db->channels = talloc_zero_array(db, char *, 0);
+    talloc_set_destructor(db, free_db);
+    return db;
+}
+
+static void ignore_notice(void *unused, const PGresult *result)
+{
+    (void)unused;
+    (void)result;
+}
+
+static bool listen_again(struct db *db, struct error *err)
+{
+    for (size_t i = 0; i < talloc_array_length(db->channels); i++) {
+        void *tmp = talloc_new(NULL);
+        char *name = PQescapeIdentifier(db->conn, db->channels[i], strlen(db->channels[i]));
+        /* A statement's text must outlive the connection: it lives as long as db. */
+        char *sql = talloc_asprintf(db, "LISTEN %s", name);
+        PQfreemem(name);
+        struct rows *rows = db_query(tmp, db, err, sql, P0);
+        talloc_free(tmp);
+        if (!rows)
+            return false;
+    }
+    return true;
+}
+
+bool db_connect(struct db *db, struct error *err)
+{
+    if (db->conn && PQstatus(db->conn) == CONNECTION_OK)
+        return true;
+    disconnect(db);
+    void *tmp = talloc_new(NULL);
+    const char *options =
+        talloc_asprintf(tmp,
+                        "-c statement_timeout=%d -c idle_in_transaction_session_timeout=60000 "
+                        "-c client_min_messages=warning -c TimeZone=UTC -c plan_cache_mode=%s",
+                        db->statement_timeout_ms, "auto");
+    const char *const keys[] = {"dbname",
+                                "application_name",
+                                "connect_timeout",
+                                "keepalives_idle",
+                                "keepalives_interval",
+                                "keepalives_count",
+                                "tcp_user_timeout",
+                                "options",
+                                "client_encoding",
+                                NULL};
+    const char *const values[] = {db->url, db->name, "3",     "15",   "5",
+                                  "3",     "20000",  options, "UTF8", NULL};
+    db->conn = PQconnectdbParams(keys, values, 1);
+    talloc_free(tmp);
+    if (!db->conn || PQstatus(db->conn) != CONNECTION_OK) {
+        error_set(err, ERROR_UNAVAILABLE, "PostgreSQL cannot be reached: %s",
+                  db->conn ? PQerrorMessage(db->conn) : "out of memory");
+        size_t length = err ? strlen(err->text) : 0;
+        if (length && err->text[length - 1] == '\n')
+            err->text[length - 1] = '\0';
+        disconnect(db);
+        return false;
+    }
+    PQsetNoticeReceiver(db->conn, ignore_notice, NULL);
+    PQenterPipelineMode(db->conn);
+    return listen_again(db, err);
+}
+
+bool db_connected(const struct db *db)
+{
+    return db->conn && PQstatus(db->conn) == CONNECTION_OK;
+}
+
+static void owe(struct db *db, const void *ctx, struct rows **slot, struct prepared *prepares)
+{
+    struct owed *owed = talloc_zero(db, struct owed);
+    owed->ctx = ctx;
+    owed->slot = slot;
+    owed->prepares = prepares;
+    *db->owed_end = owed;
+    db->owed_end = &owed->next;
+}
+
+static void queue(struct db *db, const void *ctx, struct rows **slot, const char *sql, size_t count,
+                  const char *const *values)
+{
+    if (slot)
+        *slot = NULL;
+    if (db->queue_failed || !db_connected(db)) {
+        db->queue_failed = true;
+        return;
+    }
+    struct prepared *statement;
+    HASH_FIND_PTR(db->statements, &sql, statement);
+    if (!statement) {
+        statement = talloc_zero(db, struct prepared);
+        statement->sql = sql;
+        snprintf(statement->name, sizeof statement->name, "s%u", db->next_statement++);
+        if (!PQsendPrepare(db->conn, statement->name, sql, 0, NULL)) {
+            talloc_free(statement);
+            db->queue_failed = true;
+            return;
+        }
+        HASH_ADD_PTR(db->statements, sql, statement);
+        owe(db, NULL, NULL, statement);
+    }
+    if (!PQsendQueryPrepared(db->conn, statement->name, (int)count, values, NULL, NULL, 0)) {
+        db->queue_failed = true;
+        return;
+    }
+    owe(db, ctx, slot, NULL);
+}
+
+void db_send(struct db *db, const char *sql, size_t count, const char *const *values)
+{
+    queue(db, NULL, NULL, sql, count, values);
+}
+
+void db_ask(const void *ctx, struct db *db, struct rows **slot, const char *sql, size_t count,
+            const char *const *values)
+{
+    queue(db, ctx, slot, sql, count, values);
+}
+
+bool db_retryable(const struct db *db)
+{
+    /* serialization_failure, deadlock_detected, lock_not_available */
+    return strcmp(db->sqlstate, "40001") == 0 || strcmp(db->sqlstate, "40P01") == 0 ||
+           strcmp(db->sqlstate, "55P03") == 0;
+}
+
+static enum error_code classify(const struct db *db)
+{
+    const char *state = db->sqlstate;
+    if (strcmp(state, "23505") == 0) /* unique_violation */
+        return ERROR_CONFLICT;
+    /* Class 08: connection; 57P0x: the server goes down or comes up; 53300: too many
+       connections; 25006: read only after a failover; 57014: statement timeout. */
+    if (!*state || strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
+        strcmp(state, "53300") == 0 || strcmp(state, "25006") == 0 || strcmp(state, "57014") == 0 ||
+        db_retryable(db))
+        return ERROR_UNAVAILABLE;
+    return ERROR_INTERNAL;
+}
+
+static void keep_first_error(struct db *db, const PGresult *result, struct error *err, bool *failed)
+{
+    if (*failed)
+        return;
+    *failed = true;
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    snprintf(db->sqlstate, sizeof db->sqlstate, "%s", state ? state : "");
+    snprintf(db->constraint, sizeof db->constraint, "%s", constraint ? constraint : "");
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    error_set(err, classify(db), "PostgreSQL: %s (%s)", message ? message : "connection lost",
+              state ? state : "no answer");
+}
+
+/* Takes the answer to the oldest owed statement. */
+static void take(struct db *db, PGresult *result, struct error *err, bool *failed)
+{
+    struct owed *owed = db->owed;
+    ExecStatusType status = PQresultStatus(result);
+    bool ok = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+    if (!ok && status != PGRES_PIPELINE_ABORTED)
+        keep_first_error(db, result, err, failed);
+    if (!owed) {
+        PQclear(result);
+        return;
+    }
+    if (owed->prepares && !ok) {
+        HASH_DEL(db->statements, owed->prepares);
+        talloc_free(owed->prepares);
+    }
+    if (ok && owed->slot) {
+        struct rows *rows = talloc(owed->ctx, struct rows);
+        rows->result = result;
+        talloc_set_destructor(rows, free_rows);
+        *owed->slot = rows;
+    } else {
+        PQclear(result);
+    }
+    db->owed = owed->next;
+    if (!db->owed)
+        db->owed_end = &db->owed;
+    talloc_free(owed);
+}
+
+static bool connection_lost(struct db *db, struct error *err)
+{
+    db->sqlstate[0] = '\0';
+    disconnect(db);
+    return error_set(err, ERROR_UNAVAILABLE, "the connection to PostgreSQL was lost");
+}
+
+bool db_flush(struct db *db, struct error *err)
+{
+    db->sqlstate[0] = db->constraint[0] = '\0';
+    if (db->queue_failed || !db_connected(db))
+        return connection_lost(db, err);
+    if (!db->owed)
+        return true;
+    if (!PQpipelineSync(db->conn))
+        return connection_lost(db, err);
+    bool failed = false, synced = false;
+    while (!synced) {
+        PGresult *result = PQgetResult(db->conn);
+        if (!result) {
+            if (PQstatus(db->conn) != CONNECTION_OK)
+                return connection_lost(db, err);
+            continue; /* the NULL after each statement's result */
+        }
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            synced = true;
+        } else {
+            take(db, result, err, &failed);
+        }
+    }
+    if (PQstatus(db->conn) != CONNECTION_OK)
+        return connection_lost(db, err);
+    return !failed;
+}
+
+struct rows *db_query(const void *ctx, struct db *db, struct error *err, const char *sql,
+                      size_t count, const char *const *values)
+{
+    if (!db->in_transaction && !db_connect(db, err))
+        return NULL;
+    struct rows *rows = NULL;
+    queue(db, ctx, &rows, sql, count, values);
+    if (!db_flush(db, err)) {
+        talloc_free(rows);
+        return NULL;
+    }
+    return rows;
+}
+
+bool db_begin(struct db *db, enum db_mode mode, struct error *err)
+{
+    if (db->in_transaction)
+        db_rollback(db);
+    if (!db_connect(db, err))
+        return false;
+    db->in_transaction = true;
+    if (mode == DB_READ_ONLY)
+        db_send(db, "BEGIN READ ONLY", P0);
+    else
+        db_send(db, "BEGIN", P0);
+    return true;
+}
+
+bool db_commit(struct db *db, struct error *err)
+{
+    assert(db->in_transaction);
+    db_send(db, "COMMIT", P0);
+    bool sent = !db->queue_failed && db_connected(db);
+    bool done = db_flush(db, err);
+    if (done) {
+        db->in_transaction = false;
+        return true;
+    }
+    if (sent && !db_connected(db))
+        return error_set(err, ERROR_UNKNOWN,
+                         "the connection to PostgreSQL was lost while it committed");
+    struct error why = err ? *err : (struct error){0};
+    char sqlstate[6], constraint[64];
+    memcpy(sqlstate, db->sqlstate, sizeof sqlstate);
+    memcpy(constraint, db->constraint, sizeof constraint);
+    db_rollback(db);
+    memcpy(db->sqlstate, sqlstate, sizeof sqlstate);
+    memcpy(db->constraint, constraint, sizeof constraint);
+    if (err)
+        *err = why;
+    return false;
+}
+
+void db_rollback(struct db *db)
+{
+    if (!db->in_transaction)
+        return;
+    char sqlstate[6], constraint[64];
+    memcpy(sqlstate, db->sqlstate, sizeof sqlstate);
+    memcpy(constraint, db->constraint, sizeof constraint);
+    db->in_transaction = false;
+    if (db_connected(db) && !db->queue_failed) {
+        struct error ignored = {0}; /* what was queued may fail: that is why we roll back */
+        db_flush(db, &ignored);
+    }
+    if (db_connected(db) && !db->queue_failed) {
+        struct error err = {0};
+        db_send(db, "ROLLBACK", P0);
+        if (!db_flush(db, &err)) {
+            log_warn("a transaction could not be rolled back; reconnecting", "error", err.text);
+            disconnect(db);
+        }
+    } else {
+        disconnect(db);
+    }
+    memcpy(db->sqlstate, sqlstate, sizeof sqlstate);
+    memcpy(db->constraint, constraint, sizeof constraint);
+}
+
+bool db_run_script(struct db *db, const char *sql, struct error *err)
+{
+    if (!db_connect(db, err) || !db_flush(db, err))
+        return false;
+    PQexitPipelineMode(db->conn);
+    PGresult *result = PQexec(db->conn, sql);
+    ExecStatusType status = PQresultStatus(result);
+    bool failed = false;
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        keep_first_error(db, result, err, &failed);
+    PQclear(result);
+    if (PQstatus(db->conn) == CONNECTION_OK)
+        PQenterPipelineMode(db->conn);
+    return !failed;
+}
+
+const char *db_sqlstate(const struct db *db)
+{
+    return db->sqlstate;
+}
+
+const char *db_constraint(const struct db *db)
+{
+    return db->constraint;
+}
+
+bool db_listen(struct db *db, const char *channel, struct error *err)
+{
+    size_t count = talloc_array_length(db->channels);
+    db->channels = talloc_realloc(db, db->channels, char *, (unsigned)count + 1);
+    db->channels[count] = talloc_strdup(db->channels, channel);
+    if (!db_connected(db))
+        return db_connect(db, err);
+    return listen_again(db, err);
+}
+
+static bool take_notifications(struct db *db)
+{
+    bool any = false;
+    for (PGnotify *each; (each = PQnotifies(db->conn)); any = true)
+        PQfreemem(each);
+    return any;
+}
+
+bool db_wait(struct db *db, int wake_fd, int timeout_ms)
+{
+    bool connected = db_connected(db);
+    if (connected && take_notifications(db))
+        return true;
+    struct pollfd fds[2] = {{.fd = wake_fd, .events = POLLIN},
+                            {.fd = connected ? PQsocket(db->conn) : -1, .events = POLLIN}};
+    poll(fds, 2, timeout_ms);
+    if (connected && fds[1].revents) {
+        if (!PQconsumeInput(db->conn) || PQstatus(db->conn) != CONNECTION_OK) {
+            disconnect(db);
+            return false;
+        }
+        take_notifications(db);
+    }
+    return connected;
+}
+
+int rows_count(const struct rows *rows)
+{
+    return PQntuples(rows->result);
+}
+
+int rows_affected(const struct rows *rows)
+{
+    return atoi(PQcmdTuples(rows->result));
+}
+
+static int column_number(const struct rows *rows, const char *column)
+{
+    int number = PQfnumber(rows->result, column);
+    assert(number >= 0 && "the statement has no such column");
+    return number;
+}
+
+const char *rows_text(const struct rows *rows, int row, const char *column)
+{
+    int number = column_number(rows, column);
+    return PQgetisnull(rows->result, row, number) ? NULL : PQgetvalue(rows->result, row, number);
+}
+
+int64_t rows_integer(const struct rows *rows, int row, const char *column, int64_t if_null)
+{
+    const char *text = rows_text(rows, row, column);
+    return text ? strtoll(text, NULL, 10) : if_null;
+}
+
+double rows_number(const struct rows *rows, int row, const char *column, double if_null)
+{
+    const char *text = rows_text(rows, row, column);
+    return text ? strtod(text, NULL) : if_null;
+}
+
+bool rows_true(const struct rows *rows, int row, const char *column)
+{
+    const char *text = rows_text(rows, row, column);
+    return text && *text == 't';
+}
+
+cJSON *rows_json(const void *ctx, const struct rows *rows, int row, const char *column)
+{
+    const char *text = rows_text(rows, row, column);
+    return text ? json_parse(ctx, text) : NULL;
+}

@@ -1,0 +1,110 @@
+#include "store/migrate.h"
+
+#include "base/log.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+#include <talloc.h>
+
+/* Each file under migrations/ as bytes of the program, ended by a zero. */
+#define MIGRATION(symbol, file)                                                                    \
+    __asm__(".section .rodata\n"                                                                   \
+            ".global migration_" #symbol "\n"                                                      \
+            "migration_" #symbol ":\n"                                                             \
+            ".incbin \"bot/store/migrations/" file "\"\n"                                          \
+            ".byte 0\n"                                                                            \
+            ".previous\n");                                                                        \
+    extern const char migration_##symbol[]
+
+MIGRATION(001, "001_start.sql");
+
+static const struct {
+    int version;
+    const char *name;
+    const char *sql;
+} migrations[] = {
+    {1, "start", migration_001},
+};
+
+enum { MIGRATIONS = sizeof migrations / sizeof *migrations };
+
+/* Any number that nobody else uses in this database. */
+#define MIGRATION_LOCK "6583114402"
+
+static void checksum(const char *sql, char hex[65])
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256((const unsigned char *)sql, strlen(sql), digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+static bool apply(void *ctx, struct db *db, int index, struct error *err)
+{
+    char sum[65];
+    checksum(migrations[index].sql, sum);
+    const char *script = talloc_asprintf(
+        ctx,
+        "BEGIN; %s; INSERT INTO schema_migrations (version, name, checksum) "
+        "VALUES (%d, '%s', '%s'); COMMIT;",
+        migrations[index].sql, migrations[index].version, migrations[index].name, sum);
+    if (!db_run_script(db, script, err)) {
+        struct error ignored;
+        db_run_script(db, "ROLLBACK", &ignored);
+        return error_prefix(err, "migration %d (%s): ", migrations[index].version,
+                            migrations[index].name);
+    }
+    log_info("migrated the database", "migration", migrations[index].name);
+    return true;
+}
+
+static bool apply_missing(void *ctx, struct db *db, int *applied, struct error *err)
+{
+    if (!db_run_script(db,
+                       "CREATE TABLE IF NOT EXISTS schema_migrations ("
+                       "version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, "
+                       "applied_at timestamptz NOT NULL DEFAULT now())",
+                       err))
+        return false;
+    struct rows *rows = db_query(
+        ctx, db, err, "SELECT version, checksum FROM schema_migrations ORDER BY version", P0);
+    if (!rows)
+        return false;
+    if (rows_count(rows) > MIGRATIONS)
+        return error_set(err, ERROR_CONFIG,
+                         "this database was migrated by a newer envbot (it has %d migrations, "
+                         "this program knows %d): start that version or a later one",
+                         rows_count(rows), MIGRATIONS);
+    for (int i = 0; i < rows_count(rows); i++) {
+        char sum[65];
+        checksum(migrations[i].sql, sum);
+        if (strcmp(sum, rows_text(rows, i, "checksum")) != 0)
+            return error_set(err, ERROR_CONFIG,
+                             "migration %d of this database is not the one this program has: "
+                             "it belongs to another build of envbot",
+                             i + 1);
+    }
+    for (int i = rows_count(rows); i < MIGRATIONS; i++) {
+        if (!apply(ctx, db, i, err))
+            return false;
+        *applied += 1;
+    }
+    return true;
+}
+
+bool migrate(struct db *db, int *applied, struct error *err)
+{
+    int count = 0;
+    void *ctx = talloc_new(NULL);
+    bool ok = db_query(ctx, db, err, "SELECT pg_advisory_lock(" MIGRATION_LOCK ")", P0) != NULL;
+    if (ok) {
+        ok = apply_missing(ctx, db, &count, err);
+        struct error ignored;
+        db_query(ctx, db, &ignored, "SELECT pg_advisory_unlock(" MIGRATION_LOCK ")", P0);
+    }
+    talloc_free(ctx);
+    if (applied)
+        *applied = count;
+    return ok;
+}
