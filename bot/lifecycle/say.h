@@ -1,0 +1,31 @@
+/* What is to be said: rows of the outbox, queued in the caller's transaction. */
+#ifndef LIFECYCLE_SAY_H
+#define LIFECYCLE_SAY_H
+
+#include "store/environments.h"
+
+/* Something happened: templates/slack/NAME.yaml with the environment's view of now plus extra
+   (may be NULL), posted once at `place`: "thread", "card-thread" or "operators". */
+void say(struct db *db, const struct environment *env, const char *place, const char *name,
+         const cJSON *extra);
+/* The environment's message ("message") or the approvers' card ("card") is out of date. Several
+   waiting redraws of one message are one. The first redraw posts it. */
+void say_redraw(struct db *db, const struct environment *env, const char *place);
+/* To one person alone: ephemeral in channel, or a direct message when they are not in it (channel
+   NULL: a direct message). Dropped after ten minutes. env may be NULL. */
+void say_private(struct db *db, const struct environment *env, const char *user,
+                 const char *channel, const char *name, const cJSON *values);
+/* A mail to the owner: templates/mail/NAME.yaml with the view plus extra. Without an address the
+   thread is told once (template mail-missing). */
+void say_mail(struct db *db, const struct environment *env, const char *name, const cJSON *extra);
+/* To the operators' channel, not about one environment. */
+void say_operators(struct db *db, const char *name, const cJSON *values);
+/* A file into a channel or to a person (user id: a direct message), by the three-step upload. */
+void say_upload(struct db *db, const char *recipient, const char *filename, const char *title,
+                const char *content, const char *comment);
+
+/* Wakes the outbox of this process after the commit; other processes find the rows by their
+   poll. Set by serve; a job process leaves it NULL and notifies through PostgreSQL. */
+extern void (*say_wake)(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* The environment's life: the one table of transitions, and the one way to change a state. */
+#ifndef LIFECYCLE_STATES_H
+#define LIFECYCLE_STATES_H
+
+#include "store/audit.h"
+#include "store/environments.h"
+
+enum event {
+    EVENT_REQUEST,       /* asked for; somebody has to approve */
+    EVENT_REQUEST_FREE,  /* asked for; the template needs nobody's approval for it */
+    EVENT_APPROVE,       /* the deciding approval */
+    EVENT_DENY,
+    EVENT_WITHDRAW,
+    EVENT_LAPSE,         /* nobody decided in time */
+    EVENT_START,         /* a job process began to create */
+    EVENT_READY,         /* the cluster was seen to be there */
+    EVENT_FAIL,          /* creating failed; a delete job cleans up */
+    EVENT_WARN,          /* a warning is due */
+    EVENT_EXTEND,        /* more time */
+    EVENT_DELETE,        /* somebody wants it gone */
+    EVENT_EXPIRE,        /* its time is up */
+    EVENT_DELETE_FAILED, /* a deletion failed; it is tried again */
+    EVENT_STUCK,         /* deletions failed too often: the operators must look */
+    EVENT_GONE,          /* nothing of it was seen any more */
+    EVENT_RETRY,         /* again, after it failed and was cleaned up */
+    EVENT_COUNT
+};
+
+struct transition {
+    const char *from; /* a state; "" for a new one */
+    enum event event;
+    const char *to;
+    const char *job;       /* kind of the job that is queued, or NULL */
+    const char *thread;    /* templates/slack/NAME.yaml said in the environment's thread, or NULL */
+    const char *mail;      /* templates/mail/NAME.yaml, or NULL */
+    const char *operators; /* templates/slack/NAME.yaml said to the operators, or NULL */
+    bool redraw_card;      /* the approvers' card changes */
+    bool ends;             /* nothing is left of it: ended_at is set, the quota is free */
+};
+
+/* All transitions; the last one has from == NULL. */
+extern const struct transition transitions[];
+/* NULL when the event is not possible in that state. */
+const struct transition *transition_find(const char *from, enum event event);
+const char *event_name(enum event event);
+
+/* How long this process's configuration lets things take; set once at start. */
+struct lifecycle_rules {
+    int64_t warn_before[8]; /* seconds, largest first, 0-terminated */
+};
+extern struct lifecycle_rules lifecycle_rules;
+
+/* Takes the event on a locked environment inside the caller's transaction: changes the row (and
+   env), sets its times and due_at, queues or cancels its job, writes the audit row and the outbox
+   rows that the table names, and marks its message (and card) for a redraw. extra: values for the
+   templates besides the environment's view (reason, by, …); may be NULL; not taken.
+   ERROR_CONFLICT, with a sentence that says what is going on, when the event is not possible now.
+   Only queues statements, apart from what db errors show at the commit. */
+bool lifecycle_take(struct db *db, struct environment *env, enum event event,
+                    const struct audit_actor *actor, const cJSON *extra, struct error *err);
+
+/* When the clock must look at it next, from the environment's state and times; 0 for never.
+   ready: the next warning that is still to come, else expires_at; pending: lapses_at. */
+time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules *rules);
+/* The warning (seconds before the end) that is due at env->now and was not given yet, or 0. */
+int64_t lifecycle_warning_due(const struct environment *env, const struct lifecycle_rules *rules);
+
+#endif
