@@ -26,21 +26,24 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_
 all: $(BUILD)/envbot ## build build/envbot
 
 $(BUILD)/envbot: $(BUILD)/obj/bot/main.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(LIBRARY): $(filter-out $(BUILD)/obj/bot/main.o,$(OBJECTS))
-	rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The migrations become part of the program: .incbin needs to see their changes.
 $(BUILD)/obj/bot/store/migrate.o: $(MIGRATIONS)
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -Itests/unit $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
+	@echo "  CC    $<"
+	@$(CC) $(CFLAGS) -MMD -MP -Itests/unit $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
 
 unit: $(UNIT) ## run the C unit tests
 	@set -e; for t in $(UNIT); do echo "== $$(basename $$t)"; $$t; done

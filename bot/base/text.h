@@ -22,7 +22,8 @@ char *text_html(const void *ctx, const char *text);
 /* The nearest of `count` words to `word` by edit distance with transpositions; NULL when none is
    near enough to be meant (more than a third of its letters differ, at least one allowed). */
 const char *text_nearest(const char *word, const char *const *words, size_t count);
-/* RFC 1123 label: a-z 0-9 and -, begins with a letter, ends with a letter or digit, at most `most`. */
+/* RFC 1123 label: a-z 0-9 and -, begins with a letter, ends with a letter or digit, at most `most`.
+ */
 bool text_is_label(const char *text, size_t most);
 /* 1234567.5 -> "1,234,567.50"; with cents=false rounded "1,234,568". */
 char *text_money(const void *ctx, double amount, bool cents);

@@ -24,8 +24,9 @@ void say_operators(struct db *db, const char *name, const cJSON *values);
 void say_upload(struct db *db, const char *recipient, const char *filename, const char *title,
                 const char *content, const char *comment);
 
-/* Wakes the outbox of this process after the commit; other processes find the rows by their
-   poll. Set by serve; a job process leaves it NULL and notifies through PostgreSQL. */
-extern void (*say_wake)(void);
+/* In a process that has no outbox thread (a job, the command line) every row also queues a
+   NOTIFY envbot_outbox, so that a serving process delivers it at once. The handlers of a serving
+   process ring its own bell after their commit instead: a NOTIFY makes commits queue. */
+extern bool say_notifies;
 
 #endif

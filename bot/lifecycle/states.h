@@ -6,9 +6,9 @@
 #include "store/environments.h"
 
 enum event {
-    EVENT_REQUEST,       /* asked for; somebody has to approve */
-    EVENT_REQUEST_FREE,  /* asked for; the template needs nobody's approval for it */
-    EVENT_APPROVE,       /* the deciding approval */
+    EVENT_REQUEST,      /* asked for; somebody has to approve */
+    EVENT_REQUEST_FREE, /* asked for; the template needs nobody's approval for it */
+    EVENT_APPROVE,      /* the deciding approval */
     EVENT_DENY,
     EVENT_WITHDRAW,
     EVENT_LAPSE,         /* nobody decided in time */
@@ -46,7 +46,8 @@ const char *event_name(enum event event);
 
 /* How long this process's configuration lets things take; set once at start. */
 struct lifecycle_rules {
-    int64_t warn_before[8]; /* seconds, largest first, 0-terminated */
+    int64_t warn_before[8]; /* seconds before the end, 0-terminated */
+    int64_t request_lapses; /* seconds, where the template does not say */
 };
 extern struct lifecycle_rules lifecycle_rules;
 
@@ -55,9 +56,16 @@ extern struct lifecycle_rules lifecycle_rules;
    rows that the table names, and marks its message (and card) for a redraw. extra: values for the
    templates besides the environment's view (reason, by, …); may be NULL; not taken.
    ERROR_CONFLICT, with a sentence that says what is going on, when the event is not possible now.
-   Only queues statements, apart from what db errors show at the commit. */
+   Only queues statements: what fails shows at the next query or the commit.
+   A job that ends marks its own row ended before it takes its event, in the same transaction:
+   an environment has one live job. Where the transition needs a job while another one runs, that
+   one is asked to stop (jobs.cancel) and queues its successor when it ends. */
 bool lifecycle_take(struct db *db, struct environment *env, enum event event,
                     const struct audit_actor *actor, const cJSON *extra, struct error *err);
+
+/* Queues a job for the environment (NOTIFY envbot_jobs in a process that says say_notifies), unless
+   one runs, which is asked to stop instead; a job that is only queued gives way. */
+void lifecycle_queue_job(struct db *db, const struct environment *env, const char *kind);
 
 /* When the clock must look at it next, from the environment's state and times; 0 for never.
    ready: the next warning that is still to come, else expires_at; pending: lapses_at. */

@@ -4,27 +4,22 @@
 
 #include "store/environments.h"
 
-/* Facts of the configuration that messages mention; set once at start. */
-struct view_settings {
-    const char *command;      /* "/env" */
-    const struct config *config; /* for teams' channels */
-};
-extern struct view_settings view_settings;
+/* The slash command that messages mention; set once at start. */
+extern const char *view_command;
 
 /* The values for templates' holes, a JSON object owned by ctx:
      id, revision, button (id.revision), team, name, cluster, region, template, title, reason,
      state, state_word ("is being created"), state_emoji, cause, stuck,
-     owner (id), owner_name, owner_mail, mention (raw:mention is <@U…>),
+     owner (id), owner_name, owner_mail, mention (for raw:mention: <@U…>),
      parameters: [{name, title, value}], parameters_text ("2 nodes, t3.large, 1.34"),
      nodes, vcpus, gpus, hourly, monthly (text with $), cost_for_ttl,
-     ttl ("8 h"), created, decided, ready, expires, ended: {unix, text (owner's zone or UTC), slack
-       (raw: <!date^…>), left ("3 h 10 min", for expires)} or null,
-     version, endpoint, seen_nodes, kubeconfig (the aws eks line) when ready,
-     tally: {line, needed, votes: […]} or null, decision: {word, by, mention, reason} or null,
-     quota: {before, after} or null (written with the tally by approvals),
-     plan: {title, tasks: [{id, title, status, details, output}]} or null,
-     can: {approve, extend, delete, withdraw, retry, wake, logs} booleans: which buttons make sense,
-     message_link (permalink, or ""), command */
+     ttl ("8 h"), created, decided, ready, expires, ended: {unix, text (UTC), slack (for raw:
+   <!date^…|…>), left ("3 h 10 min" from now, "" when over)} or null, version, endpoint, seen_nodes,
+   kubeconfig (the aws eks line) when ready, tally: {line, needed, votes: […]} or null, decision:
+   {word, by, mention, reason} or null, quota: {before, after} or null (written with the tally by
+   approvals), plan: {title, tasks: [{id, title, status, details, output}]} or null, can: {approve,
+   extend, delete, withdraw, retry, wake, logs} booleans: which buttons make sense, message_link
+   (permalink, or ""), command */
 cJSON *view_of(const void *ctx, const struct environment *env);
 
 /* Reads the environment (and its messages' permalink) and makes the view; NULL on error. */

@@ -1,0 +1,284 @@
+#include "lifecycle/states.h"
+
+#include "base/duration.h"
+#include "lifecycle/say.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <talloc.h>
+
+struct lifecycle_rules lifecycle_rules = {.warn_before = {86400, 3600}, .request_lapses = 86400};
+
+/* clang-format off */
+const struct transition transitions[] = {
+    /* from       event                to           job       thread         mail        operators  card   ends */
+    {"",          EVENT_REQUEST,       "pending",   NULL,     "requested",   NULL,       NULL,      true,  false},
+    {"",          EVENT_REQUEST_FREE,  "queued",    "create", "requested",   NULL,       NULL,      false, false},
+    {"pending",   EVENT_APPROVE,       "queued",    "create", "approved",    NULL,       NULL,      true,  false},
+    {"pending",   EVENT_DENY,          "denied",    NULL,     "denied",      NULL,       NULL,      true,  true},
+    {"pending",   EVENT_WITHDRAW,      "withdrawn", NULL,     "withdrawn",   NULL,       NULL,      true,  true},
+    {"pending",   EVENT_LAPSE,         "lapsed",    NULL,     "lapsed",      NULL,       NULL,      true,  true},
+    {"queued",    EVENT_START,         "creating",  NULL,     NULL,          NULL,       NULL,      false, false},
+    {"creating",  EVENT_START,         "creating",  NULL,     NULL,          NULL,       NULL,      false, false},
+    {"queued",    EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
+    {"creating",  EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
+    {"queued",    EVENT_FAIL,          "failed",    "delete", "failed",      "failed",   NULL,      false, false},
+    {"creating",  EVENT_FAIL,          "failed",    "delete", "failed",      "failed",   NULL,      false, false},
+    {"creating",  EVENT_READY,         "ready",     NULL,     "ready",       "ready",    NULL,      false, false},
+    {"ready",     EVENT_WARN,          "ready",     NULL,     "warning",     "expiring", NULL,      false, false},
+    {"ready",     EVENT_EXTEND,        "ready",     NULL,     "extended",    NULL,       NULL,      false, false},
+    {"ready",     EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
+    {"ready",     EVENT_EXPIRE,        "deleting",  "delete", "expired",     NULL,       NULL,      false, false},
+    {"deleting",  EVENT_DELETE_FAILED, "deleting",  NULL,     NULL,          NULL,       NULL,      false, false},
+    {"deleting",  EVENT_STUCK,         "deleting",  NULL,     "stuck",       NULL,       "stuck",   false, false},
+    {"deleting",  EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
+    {"deleting",  EVENT_GONE,          "deleted",   NULL,     "gone",        "gone",     NULL,      false, true},
+    {"failed",    EVENT_DELETE_FAILED, "failed",    NULL,     NULL,          NULL,       NULL,      false, false},
+    {"failed",    EVENT_STUCK,         "failed",    NULL,     "stuck",       NULL,       "stuck",   false, false},
+    {"failed",    EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
+    {"failed",    EVENT_GONE,          "failed",    NULL,     "cleaned-up",  NULL,       NULL,      false, true},
+    {"failed",    EVENT_RETRY,         "queued",    "create", "retrying",    NULL,       NULL,      false, false},
+    {NULL,        EVENT_COUNT,         NULL,        NULL,     NULL,          NULL,       NULL,      false, false},
+};
+/* clang-format on */
+
+static const char *const event_names[EVENT_COUNT] = {
+    [EVENT_REQUEST] = "request",   [EVENT_REQUEST_FREE] = "request-without-approval",
+    [EVENT_APPROVE] = "approve",   [EVENT_DENY] = "deny",
+    [EVENT_WITHDRAW] = "withdraw", [EVENT_LAPSE] = "lapse",
+    [EVENT_START] = "start",       [EVENT_READY] = "ready",
+    [EVENT_FAIL] = "fail",         [EVENT_WARN] = "warn",
+    [EVENT_EXTEND] = "extend",     [EVENT_DELETE] = "delete",
+    [EVENT_EXPIRE] = "expire",     [EVENT_DELETE_FAILED] = "delete-failed",
+    [EVENT_STUCK] = "stuck",       [EVENT_GONE] = "gone",
+    [EVENT_RETRY] = "retry",
+};
+
+const char *event_name(enum event event)
+{
+    return event_names[event];
+}
+
+const struct transition *transition_find(const char *from, enum event event)
+{
+    for (const struct transition *each = transitions; each->from; each++)
+        if (each->event == event && strcmp(each->from, from) == 0)
+            return each;
+    return NULL;
+}
+
+/* What a person is told whose wish is not possible in this state. */
+static const char *what_goes_on(const char *state)
+{
+    static const struct {
+        const char *state, *words;
+    } table[] = {
+        {"pending", "still waits for an approval"},
+        {"queued", "is approved and waits for its turn"},
+        {"creating", "is being created right now"},
+        {"ready", "is up and running"},
+        {"changing", "is being changed right now"},
+        {"asleep", "is asleep"},
+        {"deleting", "is already being deleted"},
+        {"deleted", "is gone"},
+        {"denied", "was denied"},
+        {"withdrawn", "was withdrawn"},
+        {"lapsed", "lapsed: nobody decided in time"},
+        {"failed", "failed and is being cleaned up"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].state, state) == 0)
+            return table[i].words;
+    return state;
+}
+
+/* Conditions on an event that the state alone does not tell. */
+static bool guard(const struct environment *env, const struct transition *step, struct error *err)
+{
+    bool over = env->ended_at != 0;
+    if (step->event == EVENT_RETRY && !over)
+        return error_set(err, ERROR_CONFLICT,
+                         "%s failed, and what was left of it is still being cleaned up. "
+                         "Try again when that is done.",
+                         env->name);
+    if (over && step->event != EVENT_RETRY)
+        return error_set(err, ERROR_CONFLICT, "%s is over: it failed and was cleaned up.",
+                         env->name);
+    if (strcmp(step->from, "deleting") == 0 && step->event == EVENT_DELETE && !env->stuck)
+        return error_set(err, ERROR_CONFLICT, "%s is already being deleted.", env->name);
+    if (step->event == EVENT_DELETE && strcmp(step->from, "failed") == 0 && !env->stuck)
+        return error_set(err, ERROR_CONFLICT, "%s failed and is already being cleaned up.",
+                         env->name);
+    return true;
+}
+
+int64_t lifecycle_warning_due(const struct environment *env, const struct lifecycle_rules *rules)
+{
+    int64_t left = env->expires_at - env->now, due = 0;
+    for (const int64_t *before = rules->warn_before; *before; before++) {
+        /* A warning that would come before the environment has lived is no warning. */
+        bool meant = env->expires_at - env->ready_at > *before;
+        bool given = env->warned_seconds && env->warned_seconds <= *before;
+        if (meant && !given && left <= *before && (!due || *before < due))
+            due = *before;
+    }
+    return due;
+}
+
+static time_t next_warning_or_end(const struct environment *env,
+                                  const struct lifecycle_rules *rules)
+{
+    time_t next = env->expires_at;
+    for (const int64_t *before = rules->warn_before; *before; before++) {
+        bool meant = env->expires_at - env->ready_at > *before;
+        bool given = env->warned_seconds && env->warned_seconds <= *before;
+        time_t at = env->expires_at - (time_t)*before;
+        if (meant && !given && at < next)
+            next = at;
+    }
+    return next;
+}
+
+time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules *rules)
+{
+    if (env->ended_at)
+        return 0;
+    if (strcmp(env->state, "ready") == 0)
+        return next_warning_or_end(env, rules);
+    if (strcmp(env->state, "pending") != 0)
+        return 0;
+    int64_t lapse = rules->request_lapses;
+    const char *text = json_string(env->template_copy, "approval.lapse");
+    if (text && !duration_parse(text, &lapse, NULL))
+        lapse = rules->request_lapses;
+    return env->created_at + (time_t)lapse;
+}
+
+static void set_times(struct environment *env, const struct transition *step, bool *stuck)
+{
+    switch (step->event) {
+    case EVENT_APPROVE:
+    case EVENT_DENY:
+    case EVENT_REQUEST_FREE:
+        env->decided_at = env->now;
+        break;
+    case EVENT_START:
+        if (!env->started_at)
+            env->started_at = env->now;
+        break;
+    case EVENT_READY:
+        env->ready_at = env->now;
+        env->expires_at = env->now + (time_t)env->ttl_seconds;
+        break;
+    case EVENT_WARN:
+        env->warned_seconds = lifecycle_warning_due(env, &lifecycle_rules);
+        break;
+    case EVENT_EXTEND:
+        env->warned_seconds = 0;
+        break;
+    case EVENT_STUCK:
+        *stuck = true;
+        break;
+    case EVENT_DELETE:
+    case EVENT_GONE:
+        *stuck = false;
+        break;
+    case EVENT_RETRY:
+        env->ready_at = env->expires_at = env->ended_at = env->started_at = 0;
+        env->warned_seconds = 0;
+        env->cause = NULL;
+        env->plan = NULL;
+        break;
+    default:
+        break;
+    }
+    if (step->ends)
+        env->ended_at = env->now;
+}
+
+/* A moment as text for extract(epoch …)'s counterpart, NULL for none. */
+static const char *seconds(const void *ctx, time_t at)
+{
+    return at ? talloc_asprintf(ctx, "%" PRId64, (int64_t)at) : NULL;
+}
+
+static void write_row(struct db *db, const struct environment *env)
+{
+    void *tmp = talloc_new(NULL);
+    db_send(db,
+            "UPDATE environments SET state = $2, cause = $3, stuck = $4::boolean,"
+            " ttl_seconds = $5::bigint, decided_at = to_timestamp($6::double precision),"
+            " started_at = to_timestamp($7::double precision),"
+            " ready_at = to_timestamp($8::double precision),"
+            " expires_at = to_timestamp($9::double precision),"
+            " ended_at = to_timestamp($10::double precision),"
+            " warned_seconds = $11::bigint, due_at = to_timestamp($12::double precision),"
+            " plan = $13::jsonb, seen = $14::jsonb, tally = $15::jsonb"
+            " WHERE id = $1",
+            P(talloc_asprintf(tmp, "%" PRId64, env->id), env->state, env->cause,
+              env->stuck ? "t" : "f", talloc_asprintf(tmp, "%" PRId64, env->ttl_seconds),
+              seconds(tmp, env->decided_at), seconds(tmp, env->started_at),
+              seconds(tmp, env->ready_at), seconds(tmp, env->expires_at),
+              seconds(tmp, env->ended_at),
+              env->warned_seconds ? talloc_asprintf(tmp, "%" PRId64, env->warned_seconds) : NULL,
+              seconds(tmp, env->due_at), env->plan ? json_text(tmp, env->plan) : NULL,
+              env->seen ? json_text(tmp, env->seen) : NULL,
+              env->tally ? json_text(tmp, env->tally) : NULL));
+    talloc_free(tmp);
+}
+
+void lifecycle_queue_job(struct db *db, const struct environment *env, const char *kind)
+{
+    char id[32];
+    snprintf(id, sizeof id, "%" PRId64, env->id);
+    db_send(db, "UPDATE jobs SET cancel = true WHERE environment = $1 AND state = 'running'",
+            P(id));
+    db_send(db,
+            "UPDATE jobs SET state = 'cancelled', finished_at = now()"
+            " WHERE environment = $1 AND state = 'queued'",
+            P(id));
+    db_send(db,
+            "INSERT INTO jobs (environment, kind, region) SELECT $1::bigint, $2, $3"
+            " WHERE NOT EXISTS (SELECT FROM jobs WHERE environment = $1::bigint"
+            "  AND state = 'running')",
+            P(id, kind, env->region));
+    if (say_notifies)
+        db_send(db, "SELECT pg_notify('envbot_jobs', '')", P0);
+}
+
+static void tell(struct db *db, const struct environment *env, const struct transition *step,
+                 const cJSON *extra)
+{
+    say_redraw(db, env, "message");
+    if (step->thread)
+        say(db, env, "thread", step->thread, extra);
+    if (step->redraw_card)
+        say_redraw(db, env, "card");
+    if (step->mail)
+        say_mail(db, env, step->mail, extra);
+    if (step->operators)
+        say(db, env, "operators", step->operators, extra);
+}
+
+bool lifecycle_take(struct db *db, struct environment *env, enum event event,
+                    const struct audit_actor *actor, const cJSON *extra, struct error *err)
+{
+    bool is_new = event == EVENT_REQUEST || event == EVENT_REQUEST_FREE;
+    const struct transition *step = transition_find(is_new ? "" : env->state, event);
+    if (!step)
+        return error_set(err, ERROR_CONFLICT, "%s %s.", env->name, what_goes_on(env->state));
+    if (!guard(env, step, err))
+        return false;
+    set_times(env, step, &env->stuck);
+    env->state = step->to;
+    env->due_at = lifecycle_due(env, &lifecycle_rules);
+    write_row(db, env);
+    if (step->job)
+        lifecycle_queue_job(db, env, step->job);
+    audit_add(db, actor, env->id, env->team, event_name(event), is_new ? NULL : step->from,
+              step->to, extra);
+    tell(db, env, step, extra);
+    return true;
+}

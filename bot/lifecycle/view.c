@@ -1,0 +1,210 @@
+#include "lifecycle/view.h"
+
+#include "base/duration.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <talloc.h>
+
+const char *view_command = "/env";
+
+/* How a state reads in a sentence ("payments-demo is …") and looks in a list. */
+static const struct {
+    const char *state, *word, *emoji;
+} state_words[] = {
+    {"pending", "waits for approval", ":hourglass_flowing_sand:"},
+    {"queued", "is approved and waits for its turn", ":inbox_tray:"},
+    {"creating", "is being created", ":construction:"},
+    {"ready", "is ready", ":large_green_circle:"},
+    {"changing", "is being changed", ":wrench:"},
+    {"asleep", "is asleep", ":zzz:"},
+    {"deleting", "is being deleted", ":wastebasket:"},
+    {"deleted", "is gone", ":white_circle:"},
+    {"denied", "was denied", ":no_entry_sign:"},
+    {"withdrawn", "was withdrawn", ":leftwards_arrow_with_hook:"},
+    {"lapsed", "lapsed, nobody decided in time", ":white_circle:"},
+    {"failed", "failed", ":red_circle:"},
+};
+
+static void add_state(cJSON *view, const struct environment *env)
+{
+    json_set_string(view, "state", env->state);
+    for (size_t i = 0; i < sizeof state_words / sizeof *state_words; i++) {
+        if (strcmp(state_words[i].state, env->state) != 0)
+            continue;
+        json_set_string(view, "state_word", state_words[i].word);
+        json_set_string(view, "state_emoji", state_words[i].emoji);
+    }
+    if (strcmp(env->state, "failed") == 0 && !env->ended_at)
+        json_set_string(view, "state_word", "failed and is being cleaned up");
+    if (env->stuck) {
+        json_set_string(view, "state_word", "could not be deleted completely");
+        json_set_string(view, "state_emoji", ":warning:");
+    }
+    json_set_string(view, "cause", env->cause ? env->cause : "");
+    json_set_bool(view, "stuck", env->stuck);
+}
+
+/* Slack shows <!date^…> in the reader's own time zone; others read UTC
+   (docs.slack.dev, formatting message text). */
+static void add_moment(cJSON *view, const char *key, time_t at, time_t now)
+{
+    if (!at) {
+        json_set(view, key, cJSON_CreateNull());
+        return;
+    }
+    struct tm utc;
+    gmtime_r(&at, &utc);
+    char text[48], slack[128];
+    strftime(text, sizeof text, "%a %d %b %H:%M UTC", &utc);
+    snprintf(slack, sizeof slack, "<!date^%" PRId64 "^{date_short_pretty} at {time}|%s>",
+             (int64_t)at, text);
+    cJSON *moment = cJSON_CreateObject();
+    json_set_number(moment, "unix", (double)at);
+    json_set_string(moment, "text", text);
+    json_set_string(moment, "slack", slack);
+    char *left = at > now ? duration_text(NULL, at - now) : NULL;
+    json_set_string(moment, "left", left ? left : "");
+    talloc_free(left);
+    json_set(view, key, moment);
+}
+
+static void add_parameters(const void *ctx, cJSON *view, const struct environment *env)
+{
+    cJSON *list = cJSON_CreateArray();
+    char *text = talloc_strdup(ctx, "");
+    const cJSON *each;
+    cJSON_ArrayForEach(each, env->parameters)
+    {
+        const cJSON *declared = cJSON_GetObjectItemCaseSensitive(
+            json_at(env->template_copy, "parameters"), each->string);
+        const char *title = json_string(declared, "title");
+        char *value = cJSON_IsString(each) ? talloc_strdup(ctx, each->valuestring)
+                      : cJSON_IsBool(each) ? talloc_strdup(ctx, cJSON_IsTrue(each) ? "yes" : "no")
+                                           : json_text(ctx, each);
+        cJSON *item = cJSON_CreateObject();
+        json_set_string(item, "name", each->string);
+        json_set_string(item, "title", title ? title : each->string);
+        json_set_string(item, "value", value);
+        cJSON_AddItemToArray(list, item);
+        text = talloc_asprintf_append(text, "%s%s %s", *text ? ", " : "", each->string, value);
+    }
+    json_set(view, "parameters", list);
+    json_set_string(view, "parameters_text", text);
+}
+
+static void add_money(const void *ctx, cJSON *view, const struct environment *env)
+{
+    double whole = env->hourly_usd * (double)env->ttl_seconds / 3600;
+    json_set_format(view, "hourly", "$%s", text_money(ctx, env->hourly_usd, true));
+    json_set_format(view, "monthly", "$%s", text_money(ctx, env->monthly_usd, false));
+    json_set_format(view, "cost_for_ttl", "$%s", text_money(ctx, whole, true));
+}
+
+static void add_cluster(cJSON *view, const struct environment *env)
+{
+    json_set_string(view, "version", json_string_or_empty(env->seen, "version"));
+    json_set_string(view, "endpoint", json_string_or_empty(env->seen, "endpoint"));
+    json_set_number(view, "seen_nodes", json_number(env->seen, "nodes", 0));
+    json_set_format(view, "kubeconfig", "aws eks update-kubeconfig --region %s --name %s",
+                    env->region, env->cluster);
+    json_set(view, "plan", env->plan ? cJSON_Duplicate(env->plan, true) : cJSON_CreateNull());
+}
+
+/* Which buttons make sense. Whether a person may press them is asked when they do. */
+static void add_buttons(cJSON *view, const struct environment *env)
+{
+    bool pending = strcmp(env->state, "pending") == 0, ready = strcmp(env->state, "ready") == 0;
+    bool failed = strcmp(env->state, "failed") == 0;
+    bool running = strcmp(env->state, "creating") == 0 || strcmp(env->state, "queued") == 0;
+    cJSON *can = cJSON_CreateObject();
+    json_set_bool(can, "approve", pending);
+    json_set_bool(can, "withdraw", pending);
+    json_set_bool(can, "extend", ready);
+    json_set_bool(can, "delete", ready || running || env->stuck);
+    json_set_bool(can, "retry", failed && env->ended_at);
+    json_set_bool(can, "wake", strcmp(env->state, "asleep") == 0);
+    json_set_bool(can, "logs", failed || running || strcmp(env->state, "deleting") == 0);
+    json_set_bool(can, "any", pending || ready || failed || running || env->stuck);
+    json_set(view, "can", can);
+}
+
+/* What approvals wrote with the last vote, spread over the view. */
+static void add_tally(cJSON *view, const struct environment *env)
+{
+    static const char *const parts[] = {"decision", "quota"};
+    json_set(view, "tally", env->tally ? cJSON_Duplicate(env->tally, true) : cJSON_CreateNull());
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const cJSON *part = json_at(env->tally, parts[i]);
+        json_set(view, parts[i], part ? cJSON_Duplicate(part, true) : cJSON_CreateNull());
+    }
+}
+
+cJSON *view_of(const void *ctx, const struct environment *env)
+{
+    void *tmp = talloc_new(NULL);
+    cJSON *view = json_object(ctx);
+    json_set_format(view, "id", "%" PRId64, env->id);
+    json_set_number(view, "revision", env->revision);
+    json_set_format(view, "button", "%" PRId64 ".%d", env->id, env->revision);
+    json_set_string(view, "team", env->team);
+    json_set_string(view, "name", env->name);
+    json_set_string(view, "cluster", env->cluster);
+    json_set_string(view, "region", env->region);
+    json_set_string(view, "template", env->template);
+    const char *title = json_string(env->template_copy, "title");
+    json_set_string(view, "title", title ? title : env->template);
+    json_set_string(view, "reason", env->reason);
+    json_set_string(view, "owner", env->owner_id);
+    json_set_string(view, "owner_name", env->owner_name);
+    json_set_string(view, "owner_mail", env->owner_mail ? env->owner_mail : "");
+    json_set_format(view, "mention", "<@%s>", env->owner_id);
+    json_set_number(view, "nodes", env->nodes);
+    json_set_number(view, "vcpus", env->vcpus);
+    json_set_number(view, "gpus", env->gpus);
+    json_set_string(view, "ttl", duration_text(tmp, env->ttl_seconds));
+    json_set_string(view, "command", view_command);
+    json_set_string(view, "message_link", "");
+    add_state(view, env);
+    add_parameters(tmp, view, env);
+    add_money(tmp, view, env);
+    add_moment(view, "created", env->created_at, env->now);
+    add_moment(view, "decided", env->decided_at, env->now);
+    add_moment(view, "ready", env->ready_at, env->now);
+    add_moment(view, "expires", env->expires_at, env->now);
+    add_moment(view, "ended", env->ended_at, env->now);
+    add_cluster(view, env);
+    add_buttons(view, env);
+    add_tally(view, env);
+    talloc_free(tmp);
+    return view;
+}
+
+cJSON *view_read(const void *ctx, struct db *db, int64_t environment, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    struct environment *env = NULL;
+    cJSON *view = NULL;
+    if (environment_by_id(tmp, db, environment, ENVIRONMENT_READ, &env, err)) {
+        if (!env)
+            error_set(err, ERROR_NOT_FOUND, "There is no environment %" PRId64 ".", environment);
+        else
+            view = view_of(ctx, env);
+    }
+    if (view) {
+        char id[32];
+        snprintf(id, sizeof id, "%" PRId64, environment);
+        struct rows *rows = db_query(tmp, db, err,
+                                     "SELECT permalink FROM messages"
+                                     " WHERE environment = $1 AND place = 'message'",
+                                     P(id));
+        const char *link = rows && rows_count(rows) ? rows_text(rows, 0, "permalink") : NULL;
+        json_set_string(view, "message_link", link ? link : "");
+        if (!rows)
+            view = NULL;
+    }
+    talloc_free(tmp);
+    return view;
+}
