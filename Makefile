@@ -13,7 +13,7 @@ LIBFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)))
 CFLAGS  = -std=c11 -D_GNU_SOURCE -DENVBOT_VERSION='"$(VERSION)"' -g $(OPTIM) $(WARN) $(HARDEN) \
           $(SANITIZE) -Ibot -I. $(LIBFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE)
-LIBS    = $(shell pkg-config --libs $(PACKAGES))
+LIBS    = $(shell pkg-config --libs $(PACKAGES)) -lm
 
 SOURCES := $(wildcard bot/*.c bot/*/*.c commands/*.c approvals/*.c)
 MIGRATIONS := $(wildcard bot/store/migrations/*.sql)
@@ -21,7 +21,8 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 LIBRARY := $(BUILD)/libenvbot.a
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps demo demo-reset tour test unit e2e check bench clean format
+MAKEFLAGS += --no-builtin-rules
+.PHONY: all help deps deps-test deps-check demo demo-reset tour test unit e2e check bench clean format
 
 all: $(BUILD)/envbot ## build build/envbot
 
@@ -44,6 +45,28 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CFLAGS) -MMD -MP -Itests/unit $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
+
+# What a fresh Debian 12 needs, by what it is for.
+DEBS_BUILD := build-essential pkg-config libwebsockets-dev libcurl4-openssl-dev libcjson-dev libpq-dev \
+              libyaml-dev libssl-dev libtalloc-dev uthash-dev
+DEBS_TEST  := libcmocka-dev postgresql python3 python3-pytest python3-pytest-xdist python3-aiohttp \
+              python3-psycopg2 python3-botocore python3-yaml python3-selenium chromium chromium-driver
+DEBS_CHECK := clang-format cppcheck valgrind
+
+deps: ## install what building needs
+	@deploy/install-packages building $(DEBS_BUILD)
+deps-test: deps
+	@deploy/install-packages testing $(DEBS_TEST)
+deps-check: deps-test
+	@deploy/install-packages checking $(DEBS_CHECK)
+
+test: deps-test ## build and run all tests
+	@$(MAKE) --no-print-directory unit
+
+check: deps-check ## formatting, static analysis, sanitizers
+	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	cppcheck --quiet --std=c11 --enable=warning,portability,performance --error-exitcode=1 \
+	    --inline-suppr --suppressions-list=tests/cppcheck.suppress -Ibot -I. bot commands approvals
 
 unit: $(UNIT) ## run the C unit tests
 	@set -e; for t in $(UNIT); do echo "== $$(basename $$t)"; $$t; done
