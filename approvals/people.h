@@ -1,0 +1,57 @@
+/* Who somebody is: an identity is a workspace and a user id, never the user id alone. */
+#ifndef APPROVALS_PEOPLE_H
+#define APPROVALS_PEOPLE_H
+
+#include "approvals/rbac.h"
+#include "config.h"
+#include "slack/web.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+/* One person as Slack knows them now. Owned by the ctx they were read into. */
+struct person {
+    const char *workspace, *id;
+    const char *name;   /* how they are called: display name, else real name, else the id */
+    const char *mail;   /* NULL when unknown */
+    const char *zone;   /* IANA time zone, NULL when unknown */
+    const char *rbac_user;  /* "slack:U…", or the mail address (rbac.user_name: email) */
+    const char **groups;    /* NULL-terminated: "slack:<handle>" …, "team:<name>" of config members */
+    bool guest, bot, deleted;
+    bool stranger;          /* of another workspace: nothing is theirs to do */
+};
+
+struct people; /* thread-safe; shared by all handlers */
+
+/* workspace: our own team id (auth.test); enterprise "" or E…; bot: our own user id. */
+struct people *people_new(const void *ctx, const struct config *config, const char *workspace,
+                          const char *enterprise);
+
+enum people_freshness {
+    PEOPLE_RECENT, /* what was read within the last 60 s will do */
+    PEOPLE_NOW,    /* for a decision: within 5 s */
+};
+
+/* Asks Slack (through the calling thread's own web client) what is not known freshly enough: never
+   called inside a transaction. ERROR_UNAVAILABLE when it cannot be told at the moment. */
+bool people_find(const void *ctx, struct people *people, struct slack_web *web,
+                 const char *workspace, const char *user, enum people_freshness freshness,
+                 struct person **out, struct error *err);
+
+/* The members of "slack:<handle>" (a NULL-terminated list of user ids, ctx), from the recent copy;
+   for "could anybody approve this" and for naming who can. */
+bool people_of_group(const void *ctx, struct people *people, struct slack_web *web,
+                     const char *group, const char ***out, struct error *err);
+
+/* The teams this person belongs to (config members, or the team's slack_group): a NULL-terminated
+   list of names, ctx; empty when none. */
+const char **people_teams(const void *ctx, const struct people *people,
+                          const struct person *person);
+
+/* Whether the rules let the person do verb on resource in team (namespace) for the template (name;
+   "" = no name). why may be NULL. Guests, bots, strangers and deactivated people: never. */
+bool people_may(const struct rbac *rules, const struct person *person, const char *verb,
+                const char *resource, const char *team, const char *template,
+                struct rbac_reason *why);
+
+#endif

@@ -1,0 +1,42 @@
+/* Kubernetes RBAC, evaluated as Kubernetes does (kubernetes.io/docs, "Using RBAC Authorization"):
+   the union of what all bindings grant; nothing denies. */
+#ifndef APPROVALS_RBAC_H
+#define APPROVALS_RBAC_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+struct rbac; /* immutable once read: threads share it */
+
+struct rbac_question {
+    const char *user;
+    const char *const *groups; /* NULL-terminated; system:authenticated is added by us */
+    const char *namespace;     /* the team; "" = all (cluster-wide) */
+    const char *verb;
+    const char *api_group;     /* "envbot.dev" */
+    const char *resource;      /* "environments", … */
+    const char *subresource;   /* "" */
+    const char *name;          /* the template; "" matches no rule with resourceNames */
+};
+
+/* Which rule it was, or what came nearest; texts live as long as the rules. */
+struct rbac_reason {
+    char text[512]; /* RoleBinding "payments/approvers" of ClusterRole "envbot-approver" to Group … */
+};
+
+/* Reads a manifest file, or every .yaml, .yml and .json of a folder. Broken pieces grant nothing and
+   are told in *problems ("file:line: …", a line each, ctx; "" when all is well). False only when
+   the path cannot be read at all. */
+bool rbac_read(const void *ctx, const char *path, struct rbac **out, char **problems,
+               struct error *err);
+
+bool rbac_allows(const struct rbac *rules, const struct rbac_question *question,
+                 struct rbac_reason *why);
+
+/* Whoever is named by the rules for this verb on this resource and name in the namespace, as
+   "User slack:U1", "Group slack:approvers" …: NULL-terminated, ctx. */
+const char **rbac_subjects(const void *ctx, const struct rbac *rules, const char *namespace,
+                           const char *verb, const char *resource, const char *name);
+
+#endif
