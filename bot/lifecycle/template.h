@@ -1,4 +1,5 @@
-/* The templates of environments: what can be asked for, with which values, and what becomes of it. */
+/* The templates of environments: what can be asked for, with which values, and what becomes of it.
+ */
 #ifndef LIFECYCLE_TEMPLATE_H
 #define LIFECYCLE_TEMPLATE_H
 
@@ -7,10 +8,11 @@
 
 #include <stdint.h>
 
-struct template {
-    const char *name;   /* the file's name without .yaml */
+struct template
+{
+    const char *name; /* the file's name without .yaml */
     const char *title, *description;
-    const cJSON *source; /* the whole file as JSON: what a request keeps a copy of */
+    const cJSON *source;     /* the whole file as JSON: what a request keeps a copy of */
     const cJSON *parameters; /* source.parameters */
     const char **regions;    /* NULL-terminated, at least one; the first is the default */
     int64_t ttl_default, ttl_max, ttl_ceiling; /* seconds */
@@ -22,7 +24,8 @@ struct template_set {
     cJSON *prices; /* prices.yaml */
 };
 
-/* Reads DIR/environments/NAME.yaml and DIR/prices.yaml; every problem a line "file:line: …" in *problems (ctx). */
+/* Reads DIR/environments/NAME.yaml and DIR/prices.yaml; every problem a line "file:line: …" in
+ * *problems (ctx). */
 bool templates_read(const void *ctx, const char *directory, struct template_set **out,
                     char **problems);
 const struct template *template_find(const struct template_set *set, const char *name);
