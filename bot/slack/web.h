@@ -23,9 +23,9 @@ enum slack_class {
 
 struct slack_answer {
     enum slack_class class;
-    const char *error; /* Slack's name for it, "" when ok */
+    const char *error;   /* Slack's name for it, "" when ok */
     int64_t retry_after; /* seconds; 0 when Slack did not say */
-    const cJSON *body; /* NULL when there was none; owned by ctx */
+    const cJSON *body;   /* NULL when there was none; owned by ctx */
 };
 
 /* Calls METHOD with arguments (an object; not taken), as JSON or form as the method wants it. True
@@ -41,5 +41,21 @@ bool slack_respond(const void *ctx, struct slack_web *web, const char *response_
 bool slack_upload(const void *ctx, struct slack_web *web, const char *channel, const char *filename,
                   const char *title, const char *content, const char *comment,
                   struct slack_answer *answer, struct error *err);
+
+/* Looks for a message of ours that carries this id, as its metadata (event_payload.outbox) or at
+   the end of a block_id ("…outbox-ID"): thread_ts NULL looks in the channel from `oldest` (seconds
+   since 1970) on, else in that thread. True when Slack could be asked; *ts is then the message's ts
+   (ctx) or NULL when it is not there. Needs the …:history scopes. */
+bool slack_find(const void *ctx, struct slack_web *web, const char *channel, const char *thread_ts,
+                int64_t oldest, const char *id, const char **ts, struct slack_answer *answer,
+                struct error *err);
+
+/* What the table of error names says; for tests and for those who read answers themselves. An
+   unknown name is SLACK_OURS. */
+enum slack_class slack_class_of(const char *error);
+/* "ok", "later", … for logs and metrics. */
+const char *slack_class_name(enum slack_class class);
+/* The arguments as the body of a form: objects and lists as JSON text, null left out. */
+char *slack_form(const void *ctx, const cJSON *arguments);
 
 #endif
