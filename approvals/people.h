@@ -12,13 +12,13 @@
 /* One person as Slack knows them now. Owned by the ctx they were read into. */
 struct person {
     const char *workspace, *id;
-    const char *name;   /* how they are called: display name, else real name, else the id */
-    const char *mail;   /* NULL when unknown */
-    const char *zone;   /* IANA time zone, NULL when unknown */
-    const char *rbac_user;  /* "slack:U…", or the mail address (rbac.user_name: email) */
-    const char **groups;    /* NULL-terminated: "slack:<handle>" …, "team:<name>" of config members */
+    const char *name;      /* how they are called: display name, else real name, else the id */
+    const char *mail;      /* NULL when unknown */
+    const char *zone;      /* IANA time zone, NULL when unknown */
+    const char *rbac_user; /* "slack:U…", or the mail address (rbac.user_name: email) */
+    const char **groups; /* NULL-terminated: "slack:<handle>" …, "team:<name>" of config members */
     bool guest, bot, deleted;
-    bool stranger;          /* of another workspace: nothing is theirs to do */
+    bool stranger; /* of another workspace: nothing is theirs to do */
 };
 
 struct people; /* thread-safe; shared by all handlers */

@@ -14,20 +14,21 @@ struct rbac_question {
     const char *const *groups; /* NULL-terminated; system:authenticated is added by us */
     const char *namespace;     /* the team; "" = all (cluster-wide) */
     const char *verb;
-    const char *api_group;     /* "envbot.dev" */
-    const char *resource;      /* "environments", … */
-    const char *subresource;   /* "" */
-    const char *name;          /* the template; "" matches no rule with resourceNames */
+    const char *api_group;   /* "envbot.dev" */
+    const char *resource;    /* "environments", … */
+    const char *subresource; /* "" */
+    const char *name;        /* the template; "" matches no rule with resourceNames */
 };
 
 /* Which rule it was, or what came nearest; texts live as long as the rules. */
 struct rbac_reason {
-    char text[512]; /* RoleBinding "payments/approvers" of ClusterRole "envbot-approver" to Group … */
+    char text[512]; /* RoleBinding "payments/approvers" of ClusterRole "envbot-approver" to Group …
+                     */
 };
 
-/* Reads a manifest file, or every .yaml, .yml and .json of a folder. Broken pieces grant nothing and
-   are told in *problems ("file:line: …", a line each, ctx; "" when all is well). False only when
-   the path cannot be read at all. */
+/* Reads a manifest file, or every .yaml, .yml and .json of a folder. Broken pieces grant nothing
+   and are told in *problems ("file:line: …", a line each, ctx; "" when all is well). False only
+   when the path cannot be read at all. */
 bool rbac_read(const void *ctx, const char *path, struct rbac **out, char **problems,
                struct error *err);
 

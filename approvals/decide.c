@@ -1,0 +1,214 @@
+#include "approvals/decide.h"
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "lifecycle/say.h"
+#include "lifecycle/states.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <talloc.h>
+
+/* What the one is told who comes too late. */
+static bool already_over(const void *ctx, const struct environment *env, struct error *err)
+{
+    const char *word = json_string(env->tally, "decision.word");
+    const char *by = json_string(env->tally, "decision.by");
+    if (word && by)
+        return error_set(err, ERROR_CONFLICT,
+                         "%s was already %s by %s, %s ago. Your click changed nothing.", env->name,
+                         word, text_mrkdwn(ctx, by),
+                         duration_text(ctx, env->decided_at ? env->now - env->decided_at : 0));
+    return error_set(err, ERROR_CONFLICT,
+                     "%s is not waiting for a decision any more (it is %s). Your click changed "
+                     "nothing.",
+                     env->name, env->state);
+}
+
+static bool same_person(const struct environment *env, const struct person *person)
+{
+    bool same_id = strcmp(env->owner_id, person->id) == 0 &&
+                   strcmp(env->owner_workspace, person->workspace) == 0;
+    /* Two accounts with one mail address are one person. */
+    bool same_mail =
+        env->owner_mail && person->mail && strcasecmp(env->owner_mail, person->mail) == 0;
+    return same_id || same_mail;
+}
+
+static bool allowed(const void *ctx, const struct rbac *rules, const struct person *person,
+                    const struct environment *env, const struct policy *policy,
+                    const struct decision *decision, struct rbac_reason *why, struct error *err)
+{
+    if (strcmp(env->state, "pending") != 0)
+        return already_over(ctx, env, err);
+    if (decision->revision && decision->revision != env->revision)
+        return error_set(err, ERROR_CONFLICT,
+                         "%s was changed since this card was shown, so your click decided nothing. "
+                         "Look at the new card.",
+                         env->name);
+    if (!people_may(rules, person, "approve", "environments", env->team, env->template, why))
+        return error_set(err, ERROR_DENIED,
+                         "The rules do not name you as an approver of %s environments in %s, so "
+                         "nothing was decided.",
+                         env->template, env->team);
+    if (same_person(env, person) && !policy->self && decision->word == DECISION_APPROVE)
+        return error_set(err, ERROR_DENIED,
+                         "Nobody approves their own request. Somebody else has to.");
+    if (decision->word == DECISION_DENY && !*decision->reason)
+        return error_set(err, ERROR_USAGE, "Say why: the requester gets to read it.");
+    return true;
+}
+
+bool decision_allowed(const void *ctx, const struct rbac *rules, const struct person *person,
+                      const struct environment *env, const struct decision *decision,
+                      struct error *err)
+{
+    struct policy policy = policy_read(env->template_copy);
+    struct rbac_reason why;
+    return allowed(ctx, rules, person, env, &policy, decision, &why, err);
+}
+
+static void write_decision(struct db *db, const struct environment *env,
+                           const struct person *person, const struct decision *decision,
+                           const char *rule)
+{
+    void *tmp = talloc_new(NULL);
+    char *groups = talloc_strdup(tmp, "{");
+    for (int i = 0; person->groups[i]; i++)
+        groups = talloc_asprintf_append(groups, "%s\"%s\"", i ? "," : "", person->groups[i]);
+    groups = talloc_strdup_append(groups, "}");
+    db_send(db,
+            "INSERT INTO decisions (environment, revision, workspace, user_id, user_name, word,"
+            " reason, rule, groups)"
+            " VALUES ($1::bigint, $2::integer, $3, $4, $5, $6, $7, $8, $9::text[])",
+            P(talloc_asprintf(tmp, "%" PRId64, env->id), talloc_asprintf(tmp, "%d", env->revision),
+              person->workspace, person->id, person->name,
+              decision->word == DECISION_APPROVE ? "approve" : "deny", decision->reason, rule,
+              groups));
+    talloc_free(tmp);
+}
+
+/* The votes on this revision, the caller's included when it is new. */
+static bool count_votes(const void *ctx, struct db *db, const struct environment *env,
+                        const struct person *person, const struct policy *policy,
+                        struct votes *votes, bool *voted_before, struct error *err)
+{
+    char id[32], revision[16];
+    snprintf(id, sizeof id, "%" PRId64, env->id);
+    snprintf(revision, sizeof revision, "%d", env->revision);
+    struct rows *rows = db_query(ctx, db, err,
+                                 "SELECT workspace, user_id, user_name, to_json(groups) AS groups"
+                                 " FROM decisions WHERE environment = $1 AND revision = $2"
+                                 " AND word = 'approve' ORDER BY id",
+                                 P(id, revision));
+    if (!rows)
+        return false;
+    int count = rows_count(rows);
+    *voted_before = false;
+    votes->groups = json_object(ctx);
+    votes->names = talloc_zero_array(ctx, char *, (unsigned)count + 2);
+    for (int i = 0; i <= count; i++) {
+        cJSON *groups = NULL;
+        const char *name = person->name;
+        if (i < count) {
+            *voted_before =
+                *voted_before || (strcmp(rows_text(rows, i, "user_id"), person->id) == 0 &&
+                                  strcmp(rows_text(rows, i, "workspace"), person->workspace) == 0);
+            groups = rows_json(ctx, rows, i, "groups");
+            name = rows_text(rows, i, "user_name");
+        } else {
+            if (*voted_before)
+                break;
+            groups = json_array(ctx);
+            for (int k = 0; person->groups[k]; k++)
+                cJSON_AddItemToArray(groups, cJSON_CreateString(person->groups[k]));
+        }
+        votes->names[votes->approvals++] = talloc_strdup(ctx, name);
+        const cJSON *each;
+        cJSON_ArrayForEach(
+            each, groups) if (policy->groups &&
+                              cJSON_GetObjectItemCaseSensitive(policy->groups, each->valuestring))
+            json_set_number(
+                votes->groups, each->valuestring,
+                json_number(cJSON_GetObjectItemCaseSensitive(votes->groups, each->valuestring), "",
+                            0) +
+                    1);
+    }
+    return true;
+}
+
+static cJSON *decision_part(const void *ctx, const struct person *person,
+                            const struct decision *decision)
+{
+    cJSON *part = json_object(ctx);
+    json_set_string(part, "word", decision->word == DECISION_APPROVE ? "approved" : "denied");
+    json_set_string(part, "by", person->name);
+    json_set_format(part, "mention", "<@%s>", person->id);
+    json_set_string(part, "reason", decision->reason);
+    return part;
+}
+
+static bool take(const void *ctx, struct db *db, struct environment *env, struct audit_actor *actor,
+                 const struct person *person, const struct decision *decision, const char *needed,
+                 char **names, const char **answer, struct error *err)
+{
+    cJSON *part = decision_part(ctx, person, decision);
+    env->tally = policy_tally(env, needed, names, json_at(env->tally, "quota"), part);
+    cJSON *extra = json_object(ctx);
+    json_set_string(extra, "by", person->name);
+    json_set_format(extra, "by_mention", "<@%s>", person->id);
+    json_set_string(extra, "decision_reason", decision->reason);
+    bool approve = decision->word == DECISION_APPROVE;
+    if (!approve)
+        env->cause = talloc_strdup(env, decision->reason);
+    *answer = talloc_asprintf(ctx,
+                              approve ? "You approved %s. It goes ahead."
+                                      : "You denied %s. The requester is told why.",
+                              env->name);
+    return lifecycle_take(db, env, approve ? EVENT_APPROVE : EVENT_DENY, actor, extra, err);
+}
+
+/* A vote that does not decide yet: the card counts it. */
+static void keep_vote(const void *ctx, struct db *db, struct environment *env,
+                      const struct audit_actor *actor, const char *needed, char **names)
+{
+    env->tally = policy_tally(env, needed, names, json_at(env->tally, "quota"), NULL);
+    char id[32];
+    snprintf(id, sizeof id, "%" PRId64, env->id);
+    db_send(db, "UPDATE environments SET tally = $2::jsonb WHERE id = $1",
+            P(id, json_text(ctx, env->tally)));
+    audit_add(db, actor, env->id, env->team, "vote", env->state, env->state, env->tally);
+    say_redraw(db, env, "card");
+}
+
+bool decide(const void *ctx, struct db *db, const struct rbac *rules, const struct person *person,
+            struct audit_actor *actor, struct environment *env, const struct decision *decision,
+            const char **answer, struct error *err)
+{
+    struct policy policy = policy_read(env->template_copy);
+    struct rbac_reason why = {0};
+    if (!allowed(ctx, rules, person, env, &policy, decision, &why, err))
+        return false;
+    actor->rule = talloc_strdup(ctx, why.text);
+    if (decision->word == DECISION_DENY) {
+        write_decision(db, env, person, decision, why.text);
+        return take(ctx, db, env, actor, person, decision, "", NULL, answer, err);
+    }
+    struct votes votes = {0};
+    bool voted_before;
+    if (!count_votes(ctx, db, env, person, &policy, &votes, &voted_before, err))
+        return false;
+    const char *needed;
+    bool met = policy_met(ctx, &policy, &votes, &needed);
+    if (voted_before)
+        return error_set(err, ERROR_CONFLICT, "You have approved %s already; still needed: %s.",
+                         env->name, needed);
+    write_decision(db, env, person, decision, why.text);
+    if (met)
+        return take(ctx, db, env, actor, person, decision, needed, votes.names, answer, err);
+    keep_vote(ctx, db, env, actor, needed, votes.names);
+    *answer = talloc_asprintf(ctx, "Your approval of %s is counted. Still needed: %s.", env->name,
+                              needed);
+    return true;
+}

@@ -1,0 +1,47 @@
+/* A template's approval section: who has to agree, what needs nobody, and what the card says. */
+#ifndef APPROVALS_POLICY_H
+#define APPROVALS_POLICY_H
+
+#include "approvals/people.h"
+#include "store/environments.h"
+
+/* The section, read from a request's own copy of the template. */
+struct policy {
+    int count;              /* different people */
+    bool self;              /* may the requester's own word count */
+    const cJSON *groups;    /* {"slack:security": 1}, or NULL */
+    const cJSON *automatic; /* lines of conditions, or NULL */
+};
+struct policy policy_read(const cJSON *template_source);
+
+/* Whether one of the automatic lines holds for the values, so that nobody has to approve. The
+   value "ttl" is the time asked for; conditions: {max: …}, {min: …}, or a value to equal. */
+bool policy_automatic(const struct policy *policy, const cJSON *values, int64_t ttl_seconds);
+
+/* What has been said so far on one revision. */
+struct votes {
+    int approvals;
+    bool denied;
+    char **names;  /* of those who approved, NULL-terminated */
+    cJSON *groups; /* {"slack:security": 1}: how many of each wanted group have approved */
+};
+
+/* Whether the votes decide; *needed (ctx) says what is still wanted ("1 more approval, one of
+   @security"). */
+bool policy_met(const void *ctx, const struct policy *policy, const struct votes *votes,
+                const char **needed);
+
+/* Whether anybody but the requester could approve: asks for the members of the groups that the
+   rules name. ERROR_DENIED with the remedy when nobody could. *who (ctx): up to ten, as mentions
+   or group names for people to read. Never inside a transaction. */
+bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *people,
+                    struct slack_web *web, const struct policy *policy,
+                    const struct person *requester, const char *team, const char *template,
+                    const char **who, struct error *err);
+
+/* The tally that the card and the view show: {line, needed, votes: […], decision: {…}|null,
+   quota: {before, after}|null}; owned by ctx. decision may be NULL. */
+cJSON *policy_tally(const void *ctx, const char *needed, char **names, const cJSON *quota,
+                    const cJSON *decision);
+
+#endif

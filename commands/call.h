@@ -1,0 +1,101 @@
+/* What a command, a click or a modal is given, and what it may leave behind. */
+#ifndef COMMANDS_CALL_H
+#define COMMANDS_CALL_H
+
+#include "approvals/people.h"
+#include "approvals/rbac.h"
+#include "commands/words.h"
+#include "config.h"
+#include "lifecycle/template.h"
+#include "lifecycle/wording.h"
+#include "slack/envelope.h"
+#include "slack/web.h"
+#include "store/audit.h"
+#include "store/db.h"
+#include "store/environments.h"
+
+/* What all threads share; nothing in it changes after the start. */
+struct app {
+    const struct config *config;
+    const struct template_set *templates;
+    const struct wording *wording;
+    const struct rbac *rules;
+    struct people *people;
+    const char *workspace, *enterprise, *bot_user; /* from auth.test */
+    void (*after_commit)(void *user);              /* rings the outbox's and the launcher's bell */
+    void *after_commit_user;
+};
+
+/* What a handler's thread has of its own. */
+struct tools {
+    const struct app *app;
+    struct db *db;
+    struct slack_web *web;
+};
+
+/* One envelope being handled. Everything of it is talloc'ed on it. */
+struct call {
+    const struct tools *tools;
+    const struct app *app;
+    struct db *db;
+    const struct envelope *envelope;
+    const struct person *person;
+    struct audit_actor actor;  /* the person, for the audit */
+    const struct words *words; /* a typed command's, after its name */
+    void *prepared;            /* what prepare() left for run() */
+    /* what comes of it */
+    cJSON *reply; /* the ack's payload; NULL: an empty ack */
+    cJSON *view;  /* a modal to open after the commit; NULL: none */
+};
+
+/* One thing a person can do. prepare runs before the transaction and may ask Slack; run runs inside
+   it and may not. Both return false with err set to refuse: then nothing has happened. */
+typedef bool call_fn(struct call *call, struct error *err);
+
+struct command {
+    const char *name;
+    const char *usage;   /* after the name: "TEMPLATE [NAME] [--ttl 8h] …" */
+    const char *summary; /* one line */
+    const char *example;
+    const char *verb, *resource; /* who sees it in help; NULL: everybody */
+    bool reads;                  /* READ ONLY, leaves no row */
+    bool decides;                /* needs to know freshly who acts */
+    const char *const *switches; /* options without a value */
+    call_fn *prepare, *run;
+};
+
+/* ---- replies ---- */
+
+/* The ack's text, mrkdwn, as printf; only the caller sees it. Texts of people go through
+   text_mrkdwn() first. */
+void reply_text(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The ack from templates/slack/NAME.yaml. */
+bool reply_template(struct call *call, const char *name, const cJSON *values, struct error *err);
+
+/* An answer that only the caller sees, after the commit: for clicks and modals, whose acks show
+   nothing. In the channel of the click, or of the form's opening, else a direct message. words are
+   mrkdwn. */
+void answer_privately(struct call *call, const char *words);
+/* How a typed command and a click answer alike. */
+void answer(struct call *call, const char *words);
+
+/* ---- what most commands do first ---- */
+
+/* The environment called words[0] (with --team), locked or not; refuses with the nearest name that
+   exists. Takes the lock order's care: nothing else may be locked before. */
+bool call_environment(struct call *call, enum environment_lock lock, struct environment **out,
+                      struct error *err);
+/* By the id in a button's value ("12" or "12.1"), or in a form's private_metadata ("C0PAY 12"). */
+bool call_environment_by_value(struct call *call, enum environment_lock lock,
+                               struct environment **out, struct error *err);
+/* The revision in that value; 0 when there is none. */
+int call_revision(const struct call *call);
+bool call_owns(const struct call *call, const struct environment *env);
+/* Whether the rules let the caller do it; else refuses with whom the rules name for it. */
+bool call_may(struct call *call, const char *verb, const char *resource, const char *team,
+              const char *template, struct error *err);
+/* The same, or being the owner. */
+bool call_may_or_owns(struct call *call, const char *verb, const struct environment *env,
+                      struct error *err);
+
+#endif

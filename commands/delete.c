@@ -1,0 +1,116 @@
+/* `/env delete`, `withdraw` and `retry`, typed and clicked. */
+#include "commands/commands.h"
+
+#include "commands/quota_check.h"
+#include "lifecycle/states.h"
+
+#include <string.h>
+#include <talloc.h>
+
+static cJSON *by(struct call *call)
+{
+    cJSON *extra = json_object(call);
+    json_set_string(extra, "by", call->person->name);
+    json_set_format(extra, "by_mention", "<@%s>", call->person->id);
+    return extra;
+}
+
+static bool delete_it(struct call *call, struct environment *env, struct error *err)
+{
+    if (!call_may_or_owns(call, "delete", env, err))
+        return false;
+    if (strcmp(env->state, "pending") == 0)
+        return error_set(err, ERROR_CONFLICT,
+                         "%s is only a request yet. `%s withdraw %s` takes it back.", env->name,
+                         call->app->config->slack.command, env->name);
+    bool running = strcmp(env->state, "creating") == 0;
+    if (!lifecycle_take(call->db, env, EVENT_DELETE, &call->actor, by(call), err))
+        return false;
+    answer(call, talloc_asprintf(call,
+                                 running ? "*%s* was still being created; that is stopped, "
+                                           "and what there is of it is deleted."
+                                         : "*%s* is being deleted.",
+                                 env->name));
+    return true;
+}
+
+static bool withdraw(struct call *call, struct environment *env, struct error *err)
+{
+    if (!call_owns(call, env) &&
+        !call_may(call, "delete", "environments", env->team, env->template, err))
+        return false;
+    if (strcmp(env->state, "queued") == 0 || strcmp(env->state, "creating") == 0 ||
+        strcmp(env->state, "ready") == 0)
+        return error_set(err, ERROR_CONFLICT, "%s is approved already. `%s delete %s` ends it.",
+                         env->name, call->app->config->slack.command, env->name);
+    if (!lifecycle_take(call->db, env, EVENT_WITHDRAW, &call->actor, by(call), err))
+        return false;
+    answer(call, talloc_asprintf(call, "The request for *%s* is withdrawn.", env->name));
+    return true;
+}
+
+/* Retrying takes quota again, so the team's row is locked before the environment's. */
+static bool retry(struct call *call, const struct environment *seen, struct error *err)
+{
+    struct rows *rows = NULL;
+    struct environment *env;
+    team_use_ask(call, call->db, seen->team, true, &rows);
+    if (!environment_by_id(call, call->db, seen->id, ENVIRONMENT_LOCK, &env, err) ||
+        !call_may_or_owns(call, "create", env, err))
+        return false;
+    struct team_use use = team_use_from_row(rows, 0);
+    struct template_resources wanted = {env->nodes, env->vcpus, env->gpus, env->hourly_usd,
+                                        env->monthly_usd};
+    if (env->ended_at && !quota_fits(call, env->team, &use, &wanted, err))
+        return false;
+    rows = db_query(call, call->db, err,
+                    "SELECT FROM environments WHERE cluster = $1 AND ended_at IS NULL",
+                    P(env->cluster));
+    if (!rows)
+        return false;
+    if (env->ended_at && rows_count(rows))
+        return error_set(err, ERROR_CONFLICT,
+                         "The name %s is in use again by now. Ask anew with another name.",
+                         env->name);
+    if (!lifecycle_take(call->db, env, EVENT_RETRY, &call->actor, by(call), err))
+        return false;
+    answer(call, talloc_asprintf(call, "*%s* is tried again.", env->name));
+    return true;
+}
+
+bool delete_run(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment(call, ENVIRONMENT_LOCK, &env, err) && delete_it(call, env, err);
+}
+
+bool delete_click(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment_by_value(call, ENVIRONMENT_LOCK, &env, err) &&
+           delete_it(call, env, err);
+}
+
+bool withdraw_run(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment(call, ENVIRONMENT_LOCK, &env, err) && withdraw(call, env, err);
+}
+
+bool withdraw_click(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment_by_value(call, ENVIRONMENT_LOCK, &env, err) && withdraw(call, env, err);
+}
+
+bool retry_run(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment(call, ENVIRONMENT_READ, &env, err) && retry(call, env, err);
+}
+
+bool retry_click(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment_by_value(call, ENVIRONMENT_READ, &env, err) && retry(call, env, err);
+}

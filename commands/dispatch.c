@@ -1,0 +1,293 @@
+#include "commands/dispatch.h"
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "commands/table.h"
+
+#include <string.h>
+#include <talloc.h>
+
+/* How a person is answered who is refused: a click's ack shows nothing, so the words go through the
+   outbox; a modal shows them in its first field; a command's ack shows them itself. */
+static void refuse(struct call *call, const char *words)
+{
+    switch (call->envelope->type) {
+    case ENVELOPE_COMMAND:
+        reply_text(call, "%s", words);
+        break;
+    case ENVELOPE_SUBMISSION: {
+        const cJSON *block = call->envelope->state ? call->envelope->state->child : NULL;
+        call->reply = json_object(call);
+        json_set_string(call->reply, "response_action", "errors");
+        cJSON *errors = cJSON_CreateObject();
+        json_set_string(errors, block ? block->string : "form", words);
+        json_set(call->reply, "errors", errors);
+        break;
+    }
+    default:
+        answer_privately(call, words);
+        break;
+    }
+}
+
+/* A sentence for the person. What is our fault gets a reference that the log has too. */
+static const char *refusal(struct call *call, const struct error *err)
+{
+    if (err->code == ERROR_INTERNAL || err->code == ERROR_CONFIG) {
+        const char *reference = id_reference(call);
+        log_error("a handler failed", "reference", reference, "envelope",
+                  call->envelope->envelope_id, "user", call->envelope->user, "error", err->text);
+        return talloc_asprintf(call,
+                               "Something went wrong on our side and nothing was done. If it "
+                               "happens again, tell whoever runs envbot this reference: %s",
+                               reference);
+    }
+    if (err->code == ERROR_UNAVAILABLE) {
+        log_warn("a handler could not be served", "envelope", call->envelope->envelope_id, "error",
+                 err->text);
+        if (strncmp(err->text, "PostgreSQL", 10) == 0 ||
+            strncmp(err->text, "the connection to PostgreSQL", 28) == 0)
+            return "envbot cannot reach its database at the moment. Nothing was done. Please try "
+                   "again in a minute.";
+    }
+    return err->text;
+}
+
+static const char *payload_text(struct call *call)
+{
+    if (!call->reply || !call->envelope->takes_payload)
+        return NULL;
+    return json_text(call, call->reply);
+}
+
+/* The envelope's row goes in last: when a second delivery got here first, its key is taken, all of
+   this is rolled back, and the answer is the stored one. */
+static bool finish(struct call *call, struct error *err)
+{
+    const char *reply = call->reply ? json_text(call, call->reply) : NULL;
+    db_send(call->db, "INSERT INTO envelopes (key, reply) VALUES ($1, $2::jsonb)",
+            P(call->envelope->key, reply));
+    return db_commit(call->db, err);
+}
+
+/* 1: found (call->reply is the stored answer), 0: there is none, -1: cannot tell. */
+static int stored_reply(struct call *call)
+{
+    struct error err;
+    struct rows *rows = db_query(call, call->db, &err, "SELECT reply FROM envelopes WHERE key = $1",
+                                 P(call->envelope->key));
+    if (!rows)
+        return -1;
+    if (rows_count(rows) == 0)
+        return 0;
+    call->reply = rows_json(call, rows, 0, "reply");
+    call->view = NULL;
+    return 1;
+}
+
+static const char *answer_refusal(struct call *call, const struct error *why, bool reads)
+{
+    call->view = NULL;
+    const char *words = refusal(call, why);
+    bool away = why->code == ERROR_UNAVAILABLE && !db_connected(call->db);
+    struct error err;
+    if (reads && call->envelope->type == ENVELOPE_COMMAND) {
+        refuse(call, words);
+        return why->code == ERROR_INTERNAL ? "failed" : "refused";
+    }
+    if (!away && db_begin(call->db, DB_READ_WRITE, &err)) {
+        refuse(call, words);
+        if (finish(call, &err))
+            return why->code == ERROR_INTERNAL ? "failed" : "refused";
+        if (err.code == ERROR_CONFLICT && stored_reply(call) == 1)
+            return "repeated";
+    }
+    /* The database is away: nothing is stored, and the words go out directly. */
+    if (call->envelope->type != ENVELOPE_ACTION) {
+        refuse(call, words);
+    } else if (*call->envelope->response_url) {
+        cJSON *message = json_object(call);
+        json_set_string(message, "response_type", "ephemeral");
+        json_set_bool(message, "replace_original", false);
+        json_set_string(message, "text", words);
+        struct slack_answer answer;
+        if (!slack_respond(call, call->tools->web, call->envelope->response_url, message, &answer,
+                           &err))
+            log_warn("a person could not be told that nothing was done", "user",
+                     call->envelope->user, "error", err.text);
+    }
+    return "failed";
+}
+
+/* The connection broke while COMMIT was under way: it may have happened. */
+static const char *answer_unknown(struct call *call)
+{
+    struct error err;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int found = db_connect(call->db, &err) ? stored_reply(call) : -1;
+        if (found == 1)
+            return "ok";
+        if (found == 0) {
+            struct error away = {0};
+            error_set(&away, ERROR_UNAVAILABLE, "PostgreSQL went away");
+            return answer_refusal(call, &away, false);
+        }
+    }
+    call->view = NULL;
+    reply_text(call,
+               "envbot lost its database in the middle of this, and cannot tell whether it was "
+               "done. Look with `%s list` in a minute before you try again.",
+               call->app->config->slack.command);
+    return "failed";
+}
+
+static const char *run(struct call *call, const struct command *command)
+{
+    struct error err = {0};
+    for (int attempt = 1;; attempt++) {
+        if (!db_begin(call->db, command->reads ? DB_READ_ONLY : DB_READ_WRITE, &err))
+            return answer_refusal(call, &err, command->reads);
+        bool ok = command->run(call, &err);
+        if (ok)
+            ok = command->reads ? db_commit(call->db, &err) : finish(call, &err);
+        if (ok)
+            return "ok";
+        bool again = db_retryable(call->db) && attempt < 3;
+        bool repeated =
+            err.code == ERROR_CONFLICT && strcmp(db_constraint(call->db), "envelopes_pkey") == 0;
+        db_rollback(call->db);
+        if (err.code == ERROR_UNKNOWN)
+            return answer_unknown(call);
+        if (repeated && stored_reply(call) == 1)
+            return "repeated";
+        if (!again)
+            return answer_refusal(call, &err, command->reads);
+        call->reply = call->view = NULL;
+    }
+}
+
+static const char *unknown_command(struct call *call, const char *word)
+{
+    const char *names[64];
+    size_t count = 0;
+    for (const struct command *each = commands; each->name && count < 64; each++)
+        names[count++] = each->name;
+    const char *near = text_nearest(word, names, count);
+    const char *slash = call->app->config->slack.command;
+    if (near)
+        reply_text(call, "There is no `%s %s`. Did you mean `%s %s`?", slash,
+                   text_mrkdwn(call, text_cut(call, word, 60)), slash, near);
+    else
+        reply_text(call, "There is no `%s %s`. `%s help` lists what there is.", slash,
+                   text_mrkdwn(call, text_cut(call, word, 60)), slash);
+    return "refused";
+}
+
+/* Finds what is meant, and reads the words after it. NULL: already answered. */
+static const struct command *find(struct call *call, struct error *err)
+{
+    const struct envelope *e = call->envelope;
+    if (e->type == ENVELOPE_ACTION || e->type == ENVELOPE_SUBMISSION) {
+        bool action = e->type == ENVELOPE_ACTION;
+        return command_find(action ? actions : submissions, action ? e->action_id : e->callback_id);
+    }
+    struct words *first;
+    if (!words_read(call, e->text, NULL, &first, &(struct error){0}))
+        first = NULL;
+    const char *name = first && words_item(first, 0) ? first->items[0] : "help";
+    if (!first) {
+        char *clean = text_clean(call, e->text);
+        name = talloc_strndup(call, clean, strcspn(clean, " "));
+    }
+    char *lower = talloc_strdup(call, name);
+    for (char *c = lower; *c; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+    const struct command *command = command_find(commands, lower);
+    if (!command) {
+        unknown_command(call, name);
+        return NULL;
+    }
+    struct words *words;
+    if (!words_read(call, e->text, command->switches, &words, err)) {
+        reply_text(call, "%s", err->text);
+        return NULL;
+    }
+    if (words->count > 0) { /* the command's own name */
+        words->items++;
+        words->count--;
+    }
+    call->words = words;
+    return command;
+}
+
+static const char *handle(struct call *call)
+{
+    struct error err = {0};
+    const struct envelope *e = call->envelope;
+    if (e->type == ENVELOPE_OTHER || e->type == ENVELOPE_EVENT || e->type == ENVELOPE_CLOSED)
+        return "ok";
+    const struct command *command = find(call, &err);
+    if (!command)
+        return "refused";
+    struct person *person;
+    if (!people_find(call, call->app->people, call->tools->web, e->user_workspace, e->user,
+                     command->decides ? PEOPLE_NOW : PEOPLE_RECENT, &person, &err))
+        return answer_refusal(call, &err, command->reads);
+    call->person = person;
+    call->actor = (struct audit_actor){.workspace = person->workspace,
+                                       .id = person->id,
+                                       .name = person->name,
+                                       .envelope = e->envelope_id};
+    if (person->stranger || person->bot || person->deleted || person->guest) {
+        error_set(&err, ERROR_DENIED,
+                  "envbot works for full members of this workspace only, so nothing was done.");
+        return answer_refusal(call, &err, command->reads);
+    }
+    if (command->prepare && !command->prepare(call, &err))
+        return answer_refusal(call, &err, command->reads);
+    if (!command->run)
+        return "ok";
+    return run(call, command);
+}
+
+static void open_view(struct call *call)
+{
+    cJSON *arguments = json_object(call);
+    json_set_string(arguments, "trigger_id", call->envelope->trigger_id);
+    json_set(arguments, "view", cJSON_Duplicate(call->view, true));
+    struct slack_answer answer;
+    struct error err;
+    if (!slack_call(call, call->tools->web, "views.open", arguments, &answer, &err))
+        log_warn("a form could not be opened", "user", call->envelope->user, "error", err.text);
+}
+
+const char *dispatch(const struct tools *tools, const char *text, size_t length, ack_fn *ack,
+                     void *user)
+{
+    struct call *call = talloc_zero(NULL, struct call);
+    call->tools = tools;
+    call->app = tools->app;
+    call->db = tools->db;
+    struct error err = {0};
+    struct envelope *envelope = NULL;
+    const char *result = "malformed";
+    bool readable = envelope_read(call, text, length, &envelope, &err);
+    call->envelope = envelope;
+    if (!readable) {
+        log_warn("an envelope could not be read", "error", err.text);
+        if (envelope)
+            ack(user, envelope->envelope_id, NULL);
+    } else {
+        result = handle(call);
+        ack(user, envelope->envelope_id, payload_text(call));
+        if (strcmp(result, "malformed") != 0 && call->app->after_commit)
+            call->app->after_commit(call->app->after_commit_user);
+        if (call->view && strcmp(result, "ok") == 0)
+            open_view(call);
+        log_info("envelope", "type", envelope->type_name, "envelope", envelope->envelope_id, "user",
+                 envelope->user, "result", result);
+    }
+    talloc_free(call);
+    return result;
+}

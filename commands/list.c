@@ -1,0 +1,112 @@
+#include "commands/commands.h"
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "lifecycle/view.h"
+
+#include <string.h>
+#include <talloc.h>
+
+/* A message has at most 50 blocks and a table 100 rows; nobody reads more than this in a chat. */
+enum { MOST_SHOWN = 40 };
+
+static const char *const states[] = {"pending",  "queued",    "creating", "ready",
+                                     "changing", "asleep",    "deleting", "deleted",
+                                     "denied",   "withdrawn", "lapsed",   "failed"};
+
+static bool known_state(struct call *call, const char *state, struct error *err)
+{
+    size_t count = sizeof states / sizeof *states;
+    for (size_t i = 0; state && i < count; i++)
+        if (strcmp(states[i], state) == 0)
+            return true;
+    if (!state)
+        return true;
+    const char *near = text_nearest(state, states, count);
+    return error_set(err, ERROR_USAGE, "There is no state `%s`.%s%s%s",
+                     text_mrkdwn(call, text_cut(call, state, 60)), near ? " Did you mean `" : "",
+                     near ? near : "", near ? "`?" : "");
+}
+
+/* The living; with a state that is an end, the latest that ended in it. NULL parameters do not
+   restrict. Each of the three questions is read from an index of its own. */
+static struct rows *read_rows(struct call *call, const char *team, const char *owner,
+                              const char *state, bool past, struct error *err)
+{
+    if (past)
+        return db_query(call, call->db, err,
+                        "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
+                        " WHERE e.state = $3 AND ($1::text IS NULL OR e.team = $1)"
+                        " AND ($2::text IS NULL OR e.owner_id = $2)"
+                        " AND e.id > (SELECT max(id) FROM environments) - 1000"
+                        " ORDER BY e.id DESC LIMIT 41",
+                        P(team, owner, state));
+    return db_query(call, call->db, err,
+                    "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
+                    " WHERE e.ended_at IS NULL AND ($1::text IS NULL OR e.team = $1)"
+                    " AND ($2::text IS NULL OR e.owner_id = $2)"
+                    " AND ($3::text IS NULL OR e.state = $3)"
+                    " ORDER BY e.team, e.name LIMIT 41",
+                    P(team, owner, state));
+}
+
+/* Which teams this person may look into; NULL in *only: all of them. */
+static bool choose_team(struct call *call, const char **team, const char **owner, struct error *err)
+{
+    const char *named = words_option(call->words, "team");
+    bool all = words_option(call->words, "all") != NULL;
+    *owner = words_option(call->words, "mine") ? call->person->id : NULL;
+    *team = NULL;
+    if (named) {
+        const struct config_team *found = config_team(call->app->config, named);
+        if (!found)
+            return error_set(err, ERROR_NOT_FOUND, "There is no team `%s`.",
+                             text_mrkdwn(call, text_cut(call, named, 60)));
+        *team = found->name;
+        return call_may(call, "list", "environments", found->name, "", err);
+    }
+    const char **own = people_teams(call, call->app->people, call->person);
+    if (!all && !*owner && own[0] && !own[1])
+        *team = own[0];
+    return true;
+}
+
+static bool visible(struct call *call, const char *team)
+{
+    return people_may(call->app->rules, call->person, "list", "environments", team, "", NULL);
+}
+
+bool list_run(struct call *call, struct error *err)
+{
+    const char *team, *owner, *state = words_option(call->words, "state");
+    if (words_item(call->words, 0))
+        return error_set(err, ERROR_USAGE,
+                         "`list` takes options only, not `%s`. Did you mean `%s show %s`?",
+                         text_mrkdwn(call, text_cut(call, words_item(call->words, 0), 60)),
+                         call->app->config->slack.command,
+                         text_mrkdwn(call, text_cut(call, words_item(call->words, 0), 60)));
+    if (!known_state(call, state, err) || !choose_team(call, &team, &owner, err))
+        return false;
+    bool past = state && (strcmp(state, "deleted") == 0 || strcmp(state, "denied") == 0 ||
+                          strcmp(state, "withdrawn") == 0 || strcmp(state, "lapsed") == 0);
+    struct rows *rows = read_rows(call, team, owner, state, past, err);
+    if (!rows)
+        return false;
+    cJSON *values = json_object(call), *items = cJSON_CreateArray();
+    int shown = 0;
+    for (int i = 0; i < rows_count(rows) && shown < MOST_SHOWN; i++) {
+        const char *of = rows_text(rows, i, "team");
+        if (!visible(call, of) && strcmp(rows_text(rows, i, "owner_id"), call->person->id) != 0)
+            continue;
+        struct environment *env = environment_from_row(call, rows, i);
+        cJSON_AddItemToArray(items, cJSON_Duplicate(view_of(call, env), true));
+        talloc_free(env);
+        shown++;
+    }
+    json_set(values, "items", items);
+    json_set_string(values, "command", call->app->config->slack.command);
+    json_set_string(values, "where", team ? team : owner ? "yours" : "all teams");
+    json_set_number(values, "count", shown);
+    json_set_bool(values, "more", rows_count(rows) > MOST_SHOWN);
+    return reply_template(call, shown ? "reply-list" : "reply-list-empty", values, err);
+}

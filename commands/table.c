@@ -1,0 +1,142 @@
+#include "commands/table.h"
+
+#include "commands/commands.h"
+
+#include <string.h>
+
+static const char *const look_switches[] = {"mine", "all", NULL};
+static const char *const create_switches[] = {"dry-run", NULL};
+static const char *const report_switches[] = {"csv", NULL};
+
+const struct command commands[] = {
+    {.name = "help",
+     .usage = "[COMMAND]",
+     .summary = "what there is, or how one command works",
+     .example = "help create",
+     .reads = true,
+     .run = help_run},
+    {.name = "whoami",
+     .usage = "",
+     .summary = "who envbot thinks you are, and what you may do where",
+     .example = "whoami",
+     .reads = true,
+     .run = whoami_run},
+    {.name = "templates",
+     .usage = "",
+     .summary = "what you can ask for",
+     .example = "templates",
+     .reads = true,
+     .run = templates_run},
+    {.name = "create",
+     .usage = "[TEMPLATE [NAME]] [--ttl 8h] [--team T] [--region R] [--set key=value]… "
+              "[--reason \"…\"] [--dry-run]",
+     .summary = "ask for a cluster; without words, a form opens",
+     .example = "create small demo --ttl 4h --nodes 2 --reason \"try the new ingress\"",
+     .verb = "create",
+     .resource = "environments",
+     .switches = create_switches,
+     .prepare = create_prepare,
+     .run = create_run},
+    {.name = "list",
+     .usage = "[--mine | --team T | --all] [--state S]",
+     .summary = "the environments there are",
+     .example = "list --team payments",
+     .verb = "list",
+     .resource = "environments",
+     .reads = true,
+     .switches = look_switches,
+     .run = list_run},
+    {.name = "show",
+     .usage = "NAME [--team T]",
+     .summary = "all about one environment",
+     .example = "show demo",
+     .verb = "get",
+     .resource = "environments",
+     .reads = true,
+     .run = show_run},
+    {.name = "logs",
+     .usage = "NAME [--team T]",
+     .summary = "the last lines of its job, and the whole log as a file",
+     .example = "logs demo",
+     .verb = "get",
+     .resource = "environments",
+     .run = logs_run},
+    {.name = "extend",
+     .usage = "NAME TIME [--team T]",
+     .summary = "more time for an environment",
+     .example = "extend demo 4h",
+     .run = extend_run},
+    {.name = "delete",
+     .usage = "NAME [--team T]",
+     .summary = "delete an environment now",
+     .example = "delete demo",
+     .run = delete_run},
+    {.name = "withdraw",
+     .usage = "NAME [--team T]",
+     .summary = "take back a request that nobody has decided",
+     .example = "withdraw demo",
+     .run = withdraw_run},
+    {.name = "retry",
+     .usage = "NAME [--team T]",
+     .summary = "try a failed environment again",
+     .example = "retry demo",
+     .run = retry_run},
+    {.name = "approve",
+     .usage = "NAME [REASON] [--team T]",
+     .summary = "approve a request",
+     .example = "approve demo looks fine",
+     .verb = "approve",
+     .resource = "environments",
+     .decides = true,
+     .run = approve_run},
+    {.name = "deny",
+     .usage = "NAME REASON [--team T]",
+     .summary = "deny a request and say why",
+     .example = "deny demo use the shared cluster for this",
+     .verb = "approve",
+     .resource = "environments",
+     .decides = true,
+     .run = deny_run},
+    {.name = "quota",
+     .usage = "[TEAM] | set TEAM key=value…",
+     .summary = "what a team may use and uses; change its limits",
+     .example = "quota set payments environments=5 monthly_usd=2000",
+     .verb = "get",
+     .resource = "quotas",
+     .run = quota_run},
+    {.name = "report",
+     .usage = "[TEAM] [--month 2026-11] [--csv]",
+     .summary = "hours, cost and approvals of a month",
+     .example = "report payments --month 2026-11",
+     .verb = "get",
+     .resource = "reports",
+     .switches = report_switches,
+     .run = report_run},
+    {.name = NULL},
+};
+
+const struct command actions[] = {
+    {.name = "approve", .decides = true, .run = approve_click},
+    {.name = "deny", .decides = true, .run = deny_click},
+    {.name = "extend", .run = extend_click},
+    {.name = "delete", .run = delete_click},
+    {.name = "withdraw", .run = withdraw_click},
+    {.name = "retry", .run = retry_click},
+    {.name = "logs", .run = logs_click},
+    {.name = NULL},
+};
+
+const struct command submissions[] = {
+    {.name = "create", .prepare = create_submit_prepare, .run = create_submit},
+    {.name = "deny", .decides = true, .run = deny_submit},
+    {.name = "extend", .run = extend_submit},
+    {.name = NULL},
+};
+
+const struct command *command_find(const struct command *table, const char *name)
+{
+    for (; table->name; table++)
+        if (strcmp(table->name, name) == 0)
+            return table;
+    return NULL;
+}
