@@ -1,0 +1,134 @@
+#include "lifecycle/report.h"
+
+#include "base/duration.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <talloc.h>
+#include <time.h>
+
+static bool read_month(const char *given, char month[8], struct error *err)
+{
+    if (!given || !*given) {
+        time_t now = time(NULL);
+        struct tm utc;
+        gmtime_r(&now, &utc);
+        strftime(month, 8, "%Y-%m", &utc);
+        return true;
+    }
+    bool ok = strlen(given) == 7 && given[4] == '-';
+    for (int i = 0; ok && i < 7; i++)
+        ok = i == 4 || isdigit((unsigned char)given[i]);
+    int number = ok ? (given[5] - '0') * 10 + given[6] - '0' : 0;
+    if (number < 1 || number > 12 || given[0] == '0')
+        return error_set(err, ERROR_USAGE, "A month is written like 2026-11.");
+    memcpy(month, given, 8);
+    return true;
+}
+
+/* One team's month. What ran is found by its range in an index, so the past costs nothing. */
+static struct rows *ask(const void *ctx, struct db *db, const char *month, const char *team,
+                        struct error *err)
+{
+    return db_query(
+        ctx, db, err,
+        "WITH span AS (SELECT tstzrange(($2 || '-01')::date::timestamp AT TIME ZONE 'UTC',"
+        "  (($2 || '-01')::date + interval '1 month') AT TIME ZONE 'UTC') AS month),"
+        " ran AS (SELECT extract(epoch FROM"
+        "   least(coalesce(e.ended_at, now()), upper(span.month), now())"
+        "   - greatest(e.started_at, lower(span.month))) / 3600 AS hours, e.hourly_usd"
+        "  FROM environments e, span WHERE e.started_at IS NOT NULL AND e.team = $1"
+        "  AND tstzrange(e.started_at, e.ended_at) && span.month),"
+        " said AS (SELECT d.word, extract(epoch FROM d.decided_at - e.created_at) AS wait"
+        "  FROM span, decisions d JOIN environments e ON e.id = d.environment"
+        "  WHERE e.team = $1 AND d.decided_at >= lower(span.month)"
+        "  AND d.decided_at < upper(span.month))"
+        " SELECT (SELECT count(*) FROM ran) AS environments,"
+        " (SELECT coalesce(sum(greatest(hours, 0)), 0) FROM ran) AS hours,"
+        " (SELECT coalesce(sum(greatest(hours, 0) * hourly_usd), 0) FROM ran) AS cost,"
+        " (SELECT count(*) FROM said WHERE word = 'approve') AS approvals,"
+        " (SELECT count(*) FROM said WHERE word = 'deny') AS denied,"
+        " (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY wait) FROM said) AS median_wait,"
+        " (SELECT monthly_usd FROM teams WHERE name = $1) AS limit_usd",
+        P(team, month));
+}
+
+static void add(cJSON *total, const char *key, double amount)
+{
+    json_set_number(total, key, json_number(total, key, 0) + amount);
+}
+
+cJSON *report_read(const void *ctx, struct db *db, const char *given, const char *const *teams,
+                   struct error *err)
+{
+    static const char *const sums[] = {"environments", "hours", "cost", "approvals", "denied"};
+    char month[8];
+    if (!read_month(given, month, err))
+        return NULL;
+    cJSON *report = json_object(ctx), *list = cJSON_CreateArray(), *total = cJSON_CreateObject();
+    json_set_string(report, "month", month);
+    json_set(report, "teams", list);
+    json_set(report, "total", total);
+    for (; *teams; teams++) {
+        struct rows *rows = ask(ctx, db, month, *teams, err);
+        if (!rows)
+            return NULL;
+        cJSON *row = cJSON_CreateObject();
+        json_set_string(row, "team", *teams);
+        for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+            double value = rows_number(rows, 0, sums[i], 0);
+            json_set_number(row, sums[i], value);
+            add(total, sums[i], value);
+        }
+        double limit = rows_number(rows, 0, "limit_usd", -1);
+        json_set_number(row, "median_wait", rows_number(rows, 0, "median_wait", -1));
+        json_set_number(row, "limit", limit);
+        json_set_number(row, "used_percent",
+                        limit > 0 ? rows_number(rows, 0, "cost", 0) / limit * 100 : -1);
+        cJSON_AddItemToArray(list, row);
+        talloc_free(rows);
+    }
+    return report;
+}
+
+char *report_csv(const void *ctx, const cJSON *report)
+{
+    char *text = talloc_strdup(ctx, "month,team,environments,hours,estimated_usd,approvals,denied,"
+                                    "median_wait_seconds,monthly_limit_usd\r\n");
+    const cJSON *row;
+    cJSON_ArrayForEach(row, json_at(report, "teams"))
+    {
+        double wait = json_number(row, "median_wait", -1), limit = json_number(row, "limit", -1);
+        text = talloc_asprintf_append(
+            text, "%s,%s,%.0f,%.2f,%.2f,%.0f,%.0f,", json_string_or_empty(report, "month"),
+            json_string_or_empty(row, "team"), json_number(row, "environments", 0),
+            json_number(row, "hours", 0), json_number(row, "cost", 0),
+            json_number(row, "approvals", 0), json_number(row, "denied", 0));
+        if (wait >= 0)
+            text = talloc_asprintf_append(text, "%.0f", wait);
+        text = talloc_strdup_append(text, ",");
+        if (limit >= 0)
+            text = talloc_asprintf_append(text, "%.2f", limit);
+        text = talloc_strdup_append(text, "\r\n");
+    }
+    return text;
+}
+
+char *report_text(const void *ctx, const cJSON *report)
+{
+    char *text = talloc_asprintf(ctx, "%-20s %12s %10s %12s %10s %12s\n", "team", "environments",
+                                 "hours", "USD (est.)", "approvals", "median wait");
+    const cJSON *row;
+    cJSON_ArrayForEach(row, json_at(report, "teams"))
+    {
+        double wait = json_number(row, "median_wait", -1);
+        text = talloc_asprintf_append(
+            text, "%-20s %12.0f %10.1f %12s %10.0f %12s\n", json_string_or_empty(row, "team"),
+            json_number(row, "environments", 0), json_number(row, "hours", 0),
+            text_money(ctx, json_number(row, "cost", 0), true), json_number(row, "approvals", 0),
+            wait < 0 ? "-" : duration_text(ctx, (int64_t)wait));
+    }
+    return text;
+}
