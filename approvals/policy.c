@@ -98,6 +98,10 @@ static int count_subject(const void *ctx, struct people *people, struct slack_we
     }
     if (strncmp(subject, "Group ", 6) != 0)
         return 0;
+    if (strcmp(subject + 6, "system:authenticated") == 0) {
+        *shown = talloc_asprintf_append(*shown, "%severybody else", **shown ? ", " : "");
+        return 1000;
+    }
     const char **members;
     if (!people_of_group(ctx, people, web, subject + 6, &members, err))
         return -1;
