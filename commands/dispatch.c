@@ -262,26 +262,38 @@ static void open_view(struct call *call)
         log_warn("a form could not be opened", "user", call->envelope->user, "error", err.text);
 }
 
-const char *dispatch(const struct tools *tools, const char *text, size_t length, ack_fn *ack,
-                     void *user)
+/* Metrics' labels must be few and known. */
+static const char *type_label(const struct envelope *envelope)
+{
+    static const char *const labels[] = {
+        [ENVELOPE_COMMAND] = "slash_commands",     [ENVELOPE_ACTION] = "block_actions",
+        [ENVELOPE_SUBMISSION] = "view_submission", [ENVELOPE_CLOSED] = "view_closed",
+        [ENVELOPE_EVENT] = "events_api",           [ENVELOPE_OTHER] = "other",
+    };
+    return labels[envelope->type];
+}
+
+const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn *ack, void *user,
+                     const char **type)
 {
     struct call *call = talloc_zero(NULL, struct call);
+    talloc_steal(call, raw);
     call->tools = tools;
     call->app = tools->app;
     call->db = tools->db;
     struct error err = {0};
     struct envelope *envelope = NULL;
     const char *result = "malformed";
-    bool readable = envelope_read(call, text, length, &envelope, &err);
+    bool readable = envelope_parse(raw, &envelope, &err);
     call->envelope = envelope;
+    *type = type_label(envelope);
     if (!readable) {
-        log_warn("an envelope could not be read", "error", err.text);
-        if (envelope)
-            ack(user, envelope->envelope_id, NULL);
+        log_warn("an envelope could not be read", "envelope", raw->envelope_id, "error", err.text);
+        ack(user, raw, NULL);
     } else {
         result = handle(call);
-        ack(user, envelope->envelope_id, payload_text(call));
-        if (strcmp(result, "malformed") != 0 && call->app->after_commit)
+        ack(user, raw, payload_text(call));
+        if (call->app->after_commit)
             call->app->after_commit(call->app->after_commit_user);
         if (call->view && strcmp(result, "ok") == 0)
             open_view(call);
