@@ -1,5 +1,6 @@
 #include "lifecycle/outbox.h"
 
+#include "base/bell.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "lifecycle/deliver.h"
@@ -10,10 +11,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <talloc.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     LEASE_S = 60,        /* longer than any one delivery with all its calls and time-outs */
@@ -39,7 +38,7 @@ struct thread {
     const struct role *role;
     pthread_t id;
     bool started;
-    int bell;
+    struct bell *bell;
     void *ctx; /* what the thread allocates hangs here: talloc is for one thread at a time */
     struct sender sender;
     struct breaker *breaker;
@@ -252,13 +251,11 @@ static void wait_for_more(struct thread *t)
         t->database_away ? 1000 : outbox_wait_ms(t->sender.db, t->role->kinds, SLOW_POLL_MS, &err);
     if (wait < 0)
         wait = 1000;
-    db_wait(t->sender.db, t->bell, (int)wait);
+    db_wait(t->sender.db, t->bell->fd, (int)wait);
     int64_t since = now_ms() - t->looked_in_vain;
     if (since < QUIET_MS)
         rest(QUIET_MS - since);
-    uint64_t rings;
-    while (read(t->bell, &rings, sizeof rings) < 0 && errno == EINTR)
-        continue;
+    bell_hear(t->bell);
     t->looked_in_vain = now_ms();
 }
 
@@ -284,7 +281,7 @@ static bool equip(struct thread *t, struct outbox *outbox, const struct role *ro
     const struct config *config = outbox->options.config;
     t->outbox = outbox;
     t->role = role;
-    t->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    t->bell = bell_new(outbox);
     t->ctx = talloc_named_const(NULL, 0, role->name);
     t->breaker = role->slack ? outbox->options.slack : outbox->options.email;
     char *process = process_name(t->ctx);
@@ -301,7 +298,7 @@ static bool equip(struct thread *t, struct outbox *outbox, const struct role *ro
         t->sender.web = slack_web_new(t->ctx, config->slack.api_url, config->slack.bot_token);
     else
         t->sender.aws = aws_new(t->ctx, config->aws.region, config->aws.endpoint_url);
-    return t->bell >= 0 && t->sender.db && (t->sender.web || t->sender.aws);
+    return t->sender.db && (t->sender.web || t->sender.aws);
 }
 
 static void register_metrics(struct outbox *outbox)
@@ -345,12 +342,8 @@ struct outbox *outbox_start(const void *ctx, const struct outbox_options *option
 
 void outbox_ring(struct outbox *outbox)
 {
-    uint64_t one = 1;
-    for (int i = 0; i < THREADS; i++) {
-        /* A full counter (EAGAIN) rings already. */
-        ssize_t ignored = write(outbox->threads[i].bell, &one, sizeof one);
-        (void)ignored;
-    }
+    for (int i = 0; i < THREADS; i++)
+        bell_ring(outbox->threads[i].bell);
 }
 
 void outbox_stop(struct outbox *outbox)
@@ -358,13 +351,11 @@ void outbox_stop(struct outbox *outbox)
     atomic_store(&outbox->stopping, true);
     for (int i = 0; i < THREADS; i++)
         if (outbox->threads[i].started)
-            outbox_ring(outbox);
+            bell_ring(outbox->threads[i].bell);
     for (int i = 0; i < THREADS; i++) {
         struct thread *t = &outbox->threads[i];
         if (t->started)
             pthread_join(t->id, NULL);
-        if (t->ctx)
-            close(t->bell);
         TALLOC_FREE(t->ctx);
         t->started = false;
     }
