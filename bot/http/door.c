@@ -125,10 +125,9 @@ static int finish(struct lws *wsi, char **session)
     /* lws keeps what the socket does not take at once. */
     int sent = lws_write(wsi, room + LWS_PRE, length, LWS_WRITE_HTTP_FINAL);
     TALLOC_FREE(*session);
-    /* A body that came with the request was not read: the connection cannot go on after it. */
-    bool had_body = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
-                    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
-    return sent < 0 || had_body || lws_http_transaction_completed(wsi) ? -1 : 0;
+    /* lws reads over a body whose length was given; after any other the connection cannot go on. */
+    bool endless = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+    return sent < 0 || endless || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

@@ -97,7 +97,7 @@ static bool split_url(struct opening *answer, const char *text)
 
 static bool look_up(struct opening *answer)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
     int failed = getaddrinfo(answer->host, NULL, &hints, &list);
     if (failed)
         return error_set(&answer->err, ERROR_UNAVAILABLE, "%s cannot be looked up: %s.",

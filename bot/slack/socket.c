@@ -535,7 +535,7 @@ static void open_more(struct socket *socket, int64_t now)
     int staying = 0;
     for (const struct link *link = socket->links; link; link = link->next)
         staying += link->state <= LINK_READY && !link->leaving;
-    if (socket->asking || socket->draining || now < socket->open_ms ||
+    if (socket->asking || socket->draining || socket->failed || now < socket->open_ms ||
         staying >= socket->options.connections)
         return;
     socket->asking = true;
@@ -587,8 +587,8 @@ static void step(struct socket *socket)
         begin_stop(socket, now);
     take_opening(socket);
     send_acks(socket, now);
-    look_at_links(socket, now);
     drain_replaced(socket);
+    look_at_links(socket, now);
     open_more(socket, now);
     if (now >= socket->forget_ms) {
         acks_forget(socket->acks, (now - FORGET_MS) * 1000000);

@@ -70,6 +70,8 @@ static void answer(struct envelope_raw *raw)
     struct envelope *envelope;
     struct error err = {0};
     cJSON *reply = json_object(raw);
+    if (options.delay)
+        log_info("taken", "envelope", raw->envelope_id);
     if (envelope_parse(raw, &envelope, &err))
         json_set_format(reply, "text", "echo %s%s", envelope->text, envelope->value);
     else
