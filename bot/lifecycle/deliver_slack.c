@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/retry.h"
+#include "base/text.h"
 #include "lifecycle/view.h"
 #include "slack/blocks.h"
 
@@ -164,6 +165,21 @@ static bool open_target(struct delivery *d, struct target *target, struct slack_
 
 /* ---- what ---- */
 
+/* Words that are there in some cases only, for holes that say raw. */
+static void compose(const void *ctx, cJSON *values)
+{
+    const char *who = json_string_or_empty(values, "who");
+    const char *link = json_string_or_empty(values, "message_link");
+    json_set_string(values, "who_words",
+                    *who && json_true(values, "is.pending")
+                        ? talloc_asprintf(ctx, "It can be approved by %s.", who)
+                        : "It needs no approval.");
+    json_set_string(
+        values, "link_html",
+        *link ? talloc_asprintf(ctx, "<a href=\"%s\">Its thread in Slack</a>", text_html(ctx, link))
+              : "");
+}
+
 cJSON *deliver_values(const void *ctx, struct sender *sender, const struct outbox_row *row,
                       struct error *err)
 {
@@ -185,6 +201,7 @@ cJSON *deliver_values(const void *ctx, struct sender *sender, const struct outbo
             return NULL;
         json_set_string(values, "message_link", place && place->permalink ? place->permalink : "");
     }
+    compose(ctx, values);
     return values;
 }
 

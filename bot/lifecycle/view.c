@@ -43,6 +43,11 @@ static void add_state(cJSON *view, const struct environment *env)
         json_set_string(view, "state_word", "could not be deleted completely");
         json_set_string(view, "state_emoji", ":warning:");
     }
+    /* is.ready and so on, for what a template says in one state only */
+    cJSON *is = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof state_words / sizeof *state_words; i++)
+        json_set_bool(is, state_words[i].state, strcmp(state_words[i].state, env->state) == 0);
+    json_set(view, "is", is);
     json_set_string(view, "cause", env->cause ? env->cause : "");
     json_set_bool(view, "stuck", env->stuck);
 }
@@ -110,7 +115,47 @@ static void add_cluster(cJSON *view, const struct environment *env)
     json_set_number(view, "seen_nodes", json_number(env->seen, "nodes", 0));
     json_set_format(view, "kubeconfig", "aws eks update-kubeconfig --region %s --name %s",
                     env->region, env->cluster);
-    json_set(view, "plan", env->plan ? cJSON_Duplicate(env->plan, true) : cJSON_CreateNull());
+}
+
+/* The plan, each task with all its members, and whether it is shown: while something is being done,
+   and where it stopped. */
+static void add_plan(cJSON *view, const struct environment *env)
+{
+    static const char *const members[] = {"id", "title", "status", "details", "output"};
+    bool shown =
+        env->plan && (strcmp(env->state, "creating") == 0 || strcmp(env->state, "deleting") == 0 ||
+                      strcmp(env->state, "failed") == 0);
+    cJSON *plan = env->plan ? cJSON_Duplicate(env->plan, true) : cJSON_CreateNull(), *task;
+    cJSON_ArrayForEach(task, cJSON_GetObjectItemCaseSensitive(plan, "tasks"))
+    {
+        for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+            if (!cJSON_GetObjectItemCaseSensitive(task, members[i]))
+                json_set_string(task, members[i], "");
+    }
+    json_set(view, "plan", plan);
+    json_set_bool(view, "plan_shown", shown);
+}
+
+/* One sentence for whoever cannot see the blocks: where it stands, and what that means for them. */
+static void add_news(cJSON *view, const struct environment *env)
+{
+    const char *ends = json_string_or_empty(view, "expires.text");
+    const cJSON *task;
+    const char *left = json_string_or_empty(view, "expires.left");
+    json_set_string(view, "news", "");
+    json_set_string(view, "left_words", "");
+    if (*left && !env->ended_at)
+        json_set_format(view, "left_words", "· %s left", left);
+    if (strcmp(env->state, "ready") == 0)
+        json_set_format(view, "news", "It ends %s.", ends);
+    else if (env->cause && *env->cause)
+        json_set_string(view, "news", env->cause);
+    else if (json_true(view, "plan_shown"))
+        cJSON_ArrayForEach(task, json_at(view, "plan.tasks"))
+        {
+            if (strcmp(json_string_or_empty(task, "status"), "in_progress") == 0)
+                json_set_format(view, "news", "Now: %s.", json_string_or_empty(task, "title"));
+        }
 }
 
 /* Which buttons make sense. Whether a person may press them is asked when they do. */
@@ -176,8 +221,10 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     add_moment(view, "expires", env->expires_at, env->now);
     add_moment(view, "ended", env->ended_at, env->now);
     add_cluster(view, env);
+    add_plan(view, env);
     add_buttons(view, env);
     add_tally(view, env);
+    add_news(view, env);
     talloc_free(tmp);
     return view;
 }

@@ -9,7 +9,8 @@ extern const char *view_command;
 
 /* The values for templates' holes, a JSON object owned by ctx:
      id, revision, button (id.revision), team, name, cluster, region, template, title, reason,
-     state, state_word ("is being created"), state_emoji, cause, stuck,
+     state, state_word ("is being created"), state_emoji, is: {pending, …: booleans}, cause, stuck,
+     news (one plain sentence on where it stands, or ""), left_words ("· 3 h left", or ""),
      owner (id), owner_name, owner_mail, mention (for raw:mention: <@U…>),
      parameters: [{name, title, value}], parameters_text ("2 nodes, t3.large, 1.34"),
      nodes, vcpus, gpus, hourly, monthly (text with $), cost_for_ttl,
@@ -17,9 +18,9 @@ extern const char *view_command;
    <!date^…|…>), left ("3 h 10 min" from now, "" when over)} or null, version, endpoint, seen_nodes,
    kubeconfig (the aws eks line) when ready, tally: {line, needed, votes: […]} or null, decision:
    {word, by, mention, reason} or null, quota: {before, after} or null (written with the tally by
-   approvals), plan: {title, tasks: [{id, title, status, details, output}]} or null, can: {approve,
-   extend, delete, withdraw, retry, wake, logs} booleans: which buttons make sense, message_link
-   (permalink, or ""), command */
+   approvals), plan: {title, tasks: [{id, title, status, details, output}]} or null, plan_shown,
+   can: {approve, extend, delete, withdraw, retry, wake, logs} booleans: which buttons make sense,
+   message_link (permalink, or ""), command */
 cJSON *view_of(const void *ctx, const struct environment *env);
 
 /* Reads the environment (and its messages' permalink) and makes the view; NULL on error. */

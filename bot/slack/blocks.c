@@ -83,7 +83,9 @@ static bool fit_block(cJSON *block)
             cut_text_object(text, text_limits[i].most);
     cJSON *fields = cJSON_GetObjectItemCaseSensitive(block, "fields");
     drop_empty(fields);
-    cJSON_ArrayForEach(each, fields) cut_text_object(each, FIELD_MOST);
+    cJSON_ArrayForEach(each, fields) cut_member(each, "text", FIELD_MOST);
+    if (fields && !fields->child)
+        cJSON_DeleteItemFromObjectCaseSensitive(block, "fields");
     fit_elements(block);
     if (strcmp(type, "plan") == 0)
         fit_tasks(block);
@@ -91,7 +93,7 @@ static bool fit_block(cJSON *block)
     if (strcmp(type, "header") == 0)
         return !no_text;
     if (strcmp(type, "section") == 0)
-        return !no_text || cJSON_GetArraySize(fields) > 0;
+        return !no_text || cJSON_HasObjectItem(block, "fields");
     if (strcmp(type, "context") == 0 || strcmp(type, "actions") == 0)
         return cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(block, "elements")) > 0;
     return true;
