@@ -1,0 +1,233 @@
+#include "jobs/eksctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <talloc.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static char **arguments_of(const void *ctx, const char *const *words)
+{
+    unsigned count = 0;
+    while (words[count])
+        count++;
+    char **list = talloc_array(ctx, char *, count + 1);
+    for (unsigned i = 0; i <= count; i++)
+        list[i] = words[i] ? talloc_strdup(list, words[i]) : NULL;
+    return list;
+}
+
+static char *minutes(const void *ctx, int64_t seconds)
+{
+    return seconds % 60 ? talloc_asprintf(ctx, "%llds", (long long)seconds)
+                        : talloc_asprintf(ctx, "%lldm", (long long)seconds / 60);
+}
+
+char **eksctl_create(const void *ctx, const struct config *c)
+{
+    const char *words[] = {c->eksctl.path,
+                           "create",
+                           "cluster",
+                           "-f",
+                           "-",
+                           "--timeout",
+                           minutes(ctx, c->eksctl.create_timeout),
+                           "--write-kubeconfig=false",
+                           "-C",
+                           "false",
+                           "-v",
+                           "3",
+                           *c->eksctl.cfn_role_arn ? "--cfn-role-arn" : NULL,
+                           c->eksctl.cfn_role_arn,
+                           NULL};
+    return arguments_of(ctx, words);
+}
+
+char **eksctl_delete(const void *ctx, const struct config *c, const char *cluster,
+                     const char *region)
+{
+    const char *words[] = {c->eksctl.path,
+                           "delete",
+                           "cluster",
+                           "--name",
+                           cluster,
+                           "--region",
+                           region,
+                           "--wait",
+                           "--force",
+                           "--disable-nodegroup-eviction",
+                           "--timeout",
+                           minutes(ctx, c->eksctl.delete_timeout),
+                           "-C",
+                           "false",
+                           *c->eksctl.cfn_role_arn ? "--cfn-role-arn" : NULL,
+                           c->eksctl.cfn_role_arn,
+                           NULL};
+    return arguments_of(ctx, words);
+}
+
+char **eksctl_get(const void *ctx, const struct config *c, const char *cluster, const char *region)
+{
+    const char *words[] = {c->eksctl.path, "get", "cluster", "--name", cluster, "--region",
+                           region,         "-o",  "json",    "-C",     "false", NULL};
+    return arguments_of(ctx, words);
+}
+
+char **eksctl_stacks(const void *ctx, const struct config *c, const char *cluster,
+                     const char *region)
+{
+    const char *words[] = {
+        c->eksctl.path, "utils", "describe-stacks", "--cluster", cluster, "--region", region, "-o",
+        "json",         "-C",    "false",           NULL};
+    return arguments_of(ctx, words);
+}
+
+char **eksctl_environment(const void *ctx, const char *home)
+{
+    static const char *const passed[] = {
+        "PATH=",       "AWS_",         "HTTP_PROXY=", "HTTPS_PROXY=",   "NO_PROXY=",
+        "http_proxy=", "https_proxy=", "no_proxy=",   "SSL_CERT_FILE=", "SSL_CERT_DIR="};
+    unsigned count = 0;
+    char **list = talloc_array(ctx, char *, 64);
+    for (char **each = environ; *each && count < 56; each++)
+        for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+            if (strncmp(*each, passed[i], strlen(passed[i])) == 0)
+                list[count++] = talloc_strdup(list, *each);
+    list[count++] = talloc_asprintf(list, "HOME=%s", home);
+    list[count++] = talloc_asprintf(list, "KUBECONFIG=%s/kubeconfig", home);
+    list[count++] = talloc_strdup(list, "TZ=UTC"); /* its stamps are local time without a zone */
+    list[count++] = talloc_strdup(list, "LC_ALL=C.UTF-8");
+    list[count++] = talloc_strdup(list, "NO_COLOR=1");
+    list[count] = NULL;
+    return list;
+}
+
+char *eksctl_make_home(const void *ctx, struct error *err)
+{
+    const char *base = getenv("TMPDIR");
+    char *path = talloc_asprintf(ctx, "%s/envbot-job-XXXXXX", base && *base ? base : "/tmp");
+    if (mkdtemp(path))
+        return path;
+    error_set(err, ERROR_INTERNAL, "%s cannot be made: %s", path, strerror(errno));
+    return NULL;
+}
+
+static int remove_entry(const char *path, const struct stat *unused, int type, struct FTW *where)
+{
+    (void)unused;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+void eksctl_remove_home(const char *home)
+{
+    nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void close_pair(int pair[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (pair[i] >= 0)
+            close(pair[i]);
+}
+
+bool eksctl_start(char **arguments, char **environment, bool joined, struct eksctl_process *process,
+                  struct error *err)
+{
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, errors[2] = {-1, -1};
+    if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || (!joined && pipe2(errors, O_CLOEXEC))) {
+        close_pair(in);
+        close_pair(out);
+        return error_set(err, ERROR_INTERNAL, "no pipe: %s", strerror(errno));
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_adddup2(&actions, joined ? out[1] : errors[1], 2);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    int failed =
+        posix_spawnp(&process->pid, arguments[0], &actions, &attributes, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    close(in[0]);
+    close(out[1]);
+    if (!joined)
+        close(errors[1]);
+    if (failed) {
+        close(in[1]);
+        close(out[0]);
+        if (!joined)
+            close(errors[0]);
+        return error_set(err, ERROR_CONFIG, "%s cannot be started: %s", arguments[0],
+                         strerror(failed));
+    }
+    process->input = in[1];
+    process->output = out[0];
+    process->errors = joined ? -1 : errors[0];
+    return true;
+}
+
+static bool drain(int *fd, char **into)
+{
+    char buffer[8192];
+    ssize_t got = read(*fd, buffer, sizeof buffer);
+    if (got > 0 && talloc_get_size(*into) < (8 << 20))
+        *into = talloc_strndup_append_buffer(*into, buffer, (size_t)got);
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
+        close(*fd);
+        *fd = -1;
+    }
+    return *fd >= 0;
+}
+
+bool eksctl_ask(const void *ctx, char **arguments, char **environment, int seconds, char **output,
+                char **errors, int *status, struct error *err)
+{
+    struct eksctl_process process;
+    if (!eksctl_start(arguments, environment, false, &process, err))
+        return false;
+    close(process.input);
+    *output = talloc_strdup(ctx, "");
+    *errors = talloc_strdup(ctx, "");
+    time_t end = time(NULL) + seconds;
+    bool late = false;
+    while (process.output >= 0 || process.errors >= 0) {
+        struct pollfd fds[2] = {{process.output, POLLIN, 0}, {process.errors, POLLIN, 0}};
+        poll(fds, 2, 500);
+        if (fds[0].revents)
+            drain(&process.output, output);
+        if (fds[1].revents)
+            drain(&process.errors, errors);
+        if (!late && time(NULL) >= end) {
+            late = true;
+            kill(-process.pid, SIGKILL);
+        }
+    }
+    while (waitpid(process.pid, status, 0) < 0 && errno == EINTR)
+        ;
+    if (late)
+        return error_set(err, ERROR_UNAVAILABLE, "%s %s did not answer within %d s", arguments[0],
+                         arguments[1], seconds);
+    return true;
+}

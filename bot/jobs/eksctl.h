@@ -1,0 +1,43 @@
+/* eksctl's command lines, what it may see of our environment, and running it. */
+#ifndef JOBS_EKSCTL_H
+#define JOBS_EKSCTL_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "config.h"
+
+#include <sys/types.h>
+
+/* Argument vectors, NULL-terminated, owned by ctx; nothing goes through a shell. */
+char **eksctl_create(const void *ctx, const struct config *config);
+char **eksctl_delete(const void *ctx, const struct config *config, const char *cluster,
+                     const char *region);
+char **eksctl_get(const void *ctx, const struct config *config, const char *cluster,
+                  const char *region);
+char **eksctl_stacks(const void *ctx, const struct config *config, const char *cluster,
+                     const char *region);
+
+/* What eksctl gets to see: PATH, AWS_*, proxies and certificates; HOME and KUBECONFIG in a folder
+   of its own; times in UTC. Never Slack's, the database's or our own settings. */
+char **eksctl_environment(const void *ctx, const char *home);
+
+/* A private folder for one job's eksctl; removed with eksctl_remove_home. NULL with err. */
+char *eksctl_make_home(const void *ctx, struct error *err);
+void eksctl_remove_home(const char *home);
+
+struct eksctl_process {
+    pid_t pid;  /* also its process group */
+    int input;  /* write end of its stdin, -1 when closed */
+    int output; /* its stdout (and stderr, when joined) */
+    int errors; /* its stderr, -1 when joined */
+};
+/* Starts it in a process group of its own. joined: stderr goes where stdout goes. */
+bool eksctl_start(char **arguments, char **environment, bool joined, struct eksctl_process *process,
+                  struct error *err);
+
+/* Runs a question (get, describe-stacks) to its end, at most so many seconds. *output (ctx) is its
+   stdout, *errors its stderr; *status as of waitpid. */
+bool eksctl_ask(const void *ctx, char **arguments, char **environment, int seconds, char **output,
+                char **errors, int *status, struct error *err);
+
+#endif

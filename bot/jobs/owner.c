@@ -1,0 +1,63 @@
+#include "jobs/owner.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <talloc.h>
+#include <unistd.h>
+
+/* Field 22 of /proc/PID/stat, proc(5): clock ticks after boot; 0 when there is no such process. */
+static unsigned long long start_time(pid_t pid)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    char *at = strrchr(text, ')'); /* the name may hold anything */
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+char *owner_text(const void *ctx, pid_t child)
+{
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    for (char *c = host; *c; c++)
+        if (*c == ':')
+            *c = '-';
+    char *text = talloc_asprintf(ctx, "%s:%d:%llu", host, (int)getpid(), start_time(getpid()));
+    if (child > 0)
+        text = talloc_asprintf_append(text, ":%d:%llu", (int)child, start_time(child));
+    return text;
+}
+
+static int end_one(int pid, unsigned long long start, bool group)
+{
+    if (pid <= 1 || pid == getpid() || start == 0 || start_time(pid) != start)
+        return 0;
+    return kill(group ? -pid : pid, SIGKILL) == 0;
+}
+
+int owner_end(const char *owner)
+{
+    char host[256] = "", of[256];
+    int pid = 0, child = 0;
+    unsigned long long start = 0, child_start = 0;
+    gethostname(host, sizeof host - 1);
+    for (char *c = host; *c; c++)
+        if (*c == ':')
+            *c = '-';
+    int parts = sscanf(owner, "%255[^:]:%d:%llu:%d:%llu", of, &pid, &start, &child, &child_start);
+    if (parts < 3 || strcmp(of, host) != 0)
+        return 0;
+    int ended = end_one(pid, start, false); /* first, so that it starts nothing more */
+    if (parts == 5)
+        ended += end_one(child, child_start, true);
+    return ended;
+}

@@ -1,0 +1,49 @@
+/* Keeps one eksctl running: feeds it, reads its log, renews the lease, tells the plan. */
+#ifndef JOBS_SUPERVISE_H
+#define JOBS_SUPERVISE_H
+
+#include "config.h"
+#include "jobs/eksctl_log.h"
+#include "store/environments.h"
+#include "store/jobs.h"
+
+/* What a job process knows and does with. */
+struct run {
+    const struct config *config;
+    struct db *db;
+    struct job *job;
+    struct environment *env;
+    char *home;
+    char **environment; /* of eksctl */
+    struct plan plan;
+    int64_t log_number;
+    int64_t renewed_at;        /* CLOCK_MONOTONIC seconds before the last renewal was asked for */
+    int64_t deadline_at;       /* CLOCK_MONOTONIC seconds */
+    bool cancel;               /* the environment is to be deleted: stop soundly */
+    const struct cause *cause; /* the first telling line of the log; NULL: none yet */
+    char *cause_line;
+};
+
+enum run_end {
+    RUN_EXITED,    /* by itself; the exit code is only a hint */
+    RUN_CANCELLED, /* ended because the environment is to be deleted */
+    RUN_LATE,      /* ended by our deadline */
+    RUN_LOST,      /* the lease is gone or cannot be renewed: change nothing more */
+    RUN_NOT_STARTED,
+};
+
+/* Renews the lease when a heartbeat is due. False: lost. */
+bool supervise_heartbeat(struct run *run);
+/* Waits that long while the lease is renewed; false: lost. */
+bool supervise_pause(struct run *run, int seconds);
+/* Runs eksctl to its end with input (may be NULL) on its stdin. */
+enum run_end supervise(struct run *run, char **arguments, const char *input, struct error *err);
+/* Writes the plan as it is now and lets the message be redrawn. */
+bool supervise_tell(struct run *run, bool done, struct error *err);
+/* A line of our own in the job's log. */
+bool supervise_note(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Set by SIGTERM and SIGINT: give the job back. */
+extern volatile int supervise_stop;
+
+#endif

@@ -1,0 +1,279 @@
+#include "serve.h"
+
+#include "base/bell.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "commands/dispatch.h"
+#include "jobs/launcher.h"
+#include "lifecycle/clock.h"
+#include "lifecycle/outbox.h"
+#include "lifecycle/states.h"
+#include "lifecycle/view.h"
+#include "slack/socket.h"
+#include "slack/web.h"
+#include "store/migrate.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <talloc.h>
+#include <time.h>
+
+/* Waits longer than this in a statement are a fault, not patience: Slack waits 3 s for an ack. */
+enum { HANDLER_STATEMENT_MS = 5000, BACKGROUND_STATEMENT_MS = 30000 };
+
+/* Envelopes on their way from the socket's thread to the handlers. */
+struct queue {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    struct waiting {
+        struct envelope_raw *raw;
+        struct waiting *next;
+    } *first, **last;
+    bool closed;
+};
+
+struct server {
+    const struct config *config;
+    struct app app;
+    struct metrics *metrics;
+    struct metric *envelopes, *ack_seconds;
+    struct queue queue;
+    struct socket *socket;
+    struct outbox *outbox;
+    struct launcher *launcher;
+    struct bell *clock_bell;
+    _Atomic bool stopping;
+    _Atomic bool database_up;
+    pthread_t *handlers;
+    pthread_t clock, socket_thread;
+    _Atomic int exit_code;
+};
+
+static struct server *the_server; /* for the signal handler alone */
+
+/* ---- the queue ---- */
+
+static void queue_add(void *user, struct envelope_raw *raw)
+{
+    struct server *server = user;
+    struct waiting *entry = malloc(sizeof *entry);
+    if (!entry)
+        abort();
+    *entry = (struct waiting){.raw = raw};
+    pthread_mutex_lock(&server->queue.lock);
+    *server->queue.last = entry;
+    server->queue.last = &entry->next;
+    pthread_cond_signal(&server->queue.filled);
+    pthread_mutex_unlock(&server->queue.lock);
+}
+
+/* NULL when the queue is closed and empty. */
+static struct envelope_raw *queue_take(struct queue *queue)
+{
+    struct envelope_raw *raw = NULL;
+    pthread_mutex_lock(&queue->lock);
+    while (!queue->first && !queue->closed)
+        pthread_cond_wait(&queue->filled, &queue->lock);
+    struct waiting *entry = queue->first;
+    if (entry) {
+        raw = entry->raw;
+        queue->first = entry->next;
+        if (!queue->first)
+            queue->last = &queue->first;
+        free(entry);
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return raw;
+}
+
+static void queue_close(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->closed = true;
+    pthread_cond_broadcast(&queue->filled);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+/* ---- the handlers ---- */
+
+static void ack(void *user, const struct envelope_raw *raw, const char *payload)
+{
+    struct server *server = user;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    socket_ack(server->socket, raw->connection, raw->envelope_id, payload);
+    double taken = (double)(now.tv_sec * 1000000000LL + now.tv_nsec - raw->received_ns) / 1e9;
+    series_observe(metric_series(server->ack_seconds, NULL), taken);
+}
+
+static void *handler_thread(void *user)
+{
+    struct server *server = user;
+    void *ctx = talloc_new(NULL);
+    struct tools tools = {
+        .app = &server->app,
+        .db = db_new(ctx, server->config->database.url, "envbot handler", HANDLER_STATEMENT_MS),
+        .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
+    };
+    struct envelope_raw *raw;
+    while ((raw = queue_take(&server->queue))) {
+        const char *type, *result = dispatch(&tools, raw, ack, server, &type);
+        series_add(metric_series(server->envelopes, type, result, NULL), 1);
+    }
+    talloc_free(ctx);
+    return NULL;
+}
+
+static void after_commit(void *user)
+{
+    struct server *server = user;
+    outbox_wake(server->outbox);
+    launcher_wake(server->launcher);
+}
+
+/* ---- the clock ---- */
+
+static void *clock_thread(void *user)
+{
+    struct server *server = user;
+    void *ctx = talloc_new(NULL);
+    struct db *db =
+        db_new(ctx, server->config->database.url, "envbot clock", BACKGROUND_STATEMENT_MS);
+    for (unsigned round = 0; !atomic_load(&server->stopping); round++) {
+        struct error err = {0};
+        int taken = 0;
+        bool ok = clock_tick(db, &taken, &err) && (round % 60 != 0 || clock_sweep(db, &err));
+        bool was_up = atomic_exchange(&server->database_up, ok || db_connected(db));
+        if (!ok && (was_up || db_connected(db)))
+            log_warn("the clock cannot do its work", "error", err.text);
+        if (taken)
+            after_commit(server);
+        if (taken < 100)
+            db_wait(db, server->clock_bell->fd, 1000);
+        if (!ok && !db_connected(db))
+            nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    }
+    talloc_free(ctx);
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (the_server) {
+        atomic_store(&the_server->stopping, true);
+        if (the_server->socket)
+            socket_stop(the_server->socket);
+    }
+}
+
+static bool prepare_database(struct server *server, struct error *err)
+{
+    void *ctx = talloc_new(NULL);
+    struct db *db = db_new(ctx, server->config->database.url, "envbot start", 0);
+    bool ok = migrate(db, NULL, err) && db_begin(db, DB_READ_WRITE, err);
+    for (int i = 0; ok && i < server->config->team_count; i++) {
+        const struct config_team *team = &server->config->teams[i];
+        const int64_t limits[] = {team->quota.environments, team->quota.nodes, team->quota.vcpus,
+                                  team->quota.gpus, team->quota.monthly_usd};
+        const char *texts[5];
+        for (int k = 0; k < 5; k++)
+            texts[k] = limits[k] < 0 ? NULL : talloc_asprintf(ctx, "%lld", (long long)limits[k]);
+        db_send(db,
+                "INSERT INTO teams (name, environments, nodes, vcpus, gpus, monthly_usd)"
+                " VALUES ($1, $2::integer, $3::integer, $4::integer, $5::integer, $6::numeric)"
+                " ON CONFLICT (name) DO NOTHING",
+                P(team->name, texts[0], texts[1], texts[2], texts[3], texts[4]));
+    }
+    ok = ok && db_commit(db, err);
+    talloc_free(ctx);
+    return ok;
+}
+
+static bool report_problems(const char *problems)
+{
+    char *copy = talloc_strdup(NULL, problems), *state = NULL;
+    for (char *line = strtok_r(copy, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
+        log_error("configuration", "problem", line);
+    talloc_free(copy);
+    return false;
+}
+
+static bool read_files(struct server *server, struct error *err)
+{
+    struct template_set *templates;
+    struct wording *wording;
+    struct rbac *rules;
+    char *problems;
+    if (!templates_read(server, server->config->templates, &templates, &problems) ||
+        !wording_read(server, server->config->templates, &wording, &problems))
+        return report_problems(problems) ||
+               error_set(err, ERROR_CONFIG, "the templates have errors; `envbot check` lists them");
+    if (!rbac_read(server, server->config->rbac.path, &rules, &problems, err))
+        return false;
+    if (*problems)
+        report_problems(problems); /* what is broken grants nothing; the rest works */
+    server->app.templates = templates;
+    server->app.wording = wording;
+    server->app.rules = rules;
+    return true;
+}
+
+static bool ask_who_we_are(struct server *server, struct error *err)
+{
+    struct slack_web *web =
+        slack_web_new(server, server->config->slack.api_url, server->config->slack.bot_token);
+    struct slack_answer answer;
+    bool ok = slack_call(server, web, "auth.test", NULL, &answer, err);
+    if (ok) {
+        server->app.workspace = json_string_or_empty(answer.body, "team_id");
+        server->app.enterprise = json_string_or_empty(answer.body, "enterprise_id");
+        server->app.bot_user = json_string_or_empty(answer.body, "user_id");
+    } else {
+        error_prefix(err, "Slack's auth.test: ");
+    }
+    return ok;
+}
+
+static void *socket_loop(void *user)
+{
+    struct server *server = user;
+    struct error err = {0};
+    if (!socket_run(server->socket, &err)) {
+        log_error("Slack refuses the connection for good", "error", err.text);
+        atomic_store(&server->exit_code, 1);
+    }
+    kill(getpid(), SIGTERM);
+    return NULL;
+}
+
+static void start_threads(struct server *server)
+{
+    int count = (int)server->config->slack.handlers;
+    server->handlers = talloc_array(server, pthread_t, (unsigned)count);
+    for (int i = 0; i < count; i++)
+        pthread_create(&server->handlers[i], NULL, handler_thread, server);
+    pthread_create(&server->clock, NULL, clock_thread, server);
+    outbox_start(server->outbox);
+    launcher_start(server->launcher);
+    pthread_create(&server->socket_thread, NULL, socket_loop, server);
+}
+
+static void stop_threads(struct server *server)
+{
+    socket_stop(server->socket); /* waits for the acks of what was taken */
+    pthread_join(server->socket_thread, NULL);
+    queue_close(&server->queue);
+    for (int i = 0; i < (int)server->config->slack.handlers; i++)
+        pthread_join(server->handlers[i], NULL);
+    bell_ring(server->clock_bell);
+    pthread_join(server->clock, NULL);
+    launcher_stop(server->launcher);
+    outbox_stop(server->outbox);
+}

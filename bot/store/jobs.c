@@ -1,0 +1,169 @@
+#include "store/jobs.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <talloc.h>
+
+static char *number(const void *ctx, int64_t value)
+{
+    return talloc_asprintf(ctx, "%" PRId64, value);
+}
+
+/* Claims are few and short; one after the other they keep the bounds exactly. */
+#define CLAIM_LOCK "SELECT pg_advisory_xact_lock(6583114403)"
+
+bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
+               const struct job_bounds *bounds, struct job **out, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    char *id_text = number(tmp, id);
+    *out = NULL;
+    db_send(db,
+            "SELECT FROM environments WHERE id = (SELECT environment FROM jobs WHERE id = $1)"
+            " FOR UPDATE",
+            P(id_text));
+    db_send(db, CLAIM_LOCK, P0);
+    struct rows *rows = db_query(
+        tmp, db, err,
+        "UPDATE jobs j SET state = 'running', fence = j.fence + 1, attempts = j.attempts + 1,"
+        " started_at = coalesce(j.started_at, now()), lease_owner = $2,"
+        " lease_until = clock_timestamp() + make_interval(secs => $3::double precision)"
+        " FROM (SELECT id, lease_owner FROM jobs WHERE id = $1 FOR UPDATE) old"
+        " WHERE j.id = old.id AND ((j.state = 'running' AND j.lease_until < clock_timestamp())"
+        "  OR (j.state = 'queued' AND j.not_before <= clock_timestamp()"
+        "   AND (SELECT count(*) FROM jobs WHERE state = 'running') < $4::bigint"
+        "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = j.region)"
+        "    < $5::bigint))"
+        " RETURNING j.id, j.environment, j.kind, j.region, j.fence, j.attempts, j.cancel,"
+        "  coalesce(old.lease_owner, '') AS old_owner",
+        P(id_text, owner, number(tmp, bounds->lease_seconds), number(tmp, bounds->parallel),
+          number(tmp, bounds->per_region)));
+    if (rows && rows_count(rows)) {
+        struct job *job = talloc_zero(ctx, struct job);
+        job->id = rows_integer(rows, 0, "id", 0);
+        job->environment = rows_integer(rows, 0, "environment", 0);
+        job->fence = rows_integer(rows, 0, "fence", 0);
+        job->kind = talloc_strdup(job, rows_text(rows, 0, "kind"));
+        job->region = talloc_strdup(job, rows_text(rows, 0, "region"));
+        job->old_owner = talloc_strdup(job, rows_text(rows, 0, "old_owner"));
+        job->attempts = (int)rows_integer(rows, 0, "attempts", 1);
+        job->cancel = rows_true(rows, 0, "cancel");
+        *out = job;
+    }
+    talloc_free(tmp);
+    return rows != NULL;
+}
+
+bool job_renew(struct db *db, const struct job *job, int64_t lease_seconds, bool *held,
+               bool *cancel, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    struct rows *rows =
+        db_query(tmp, db, err,
+                 "UPDATE jobs SET lease_until = clock_timestamp()"
+                 " + make_interval(secs => $3::double precision)"
+                 " WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING cancel",
+                 P(number(tmp, job->id), number(tmp, job->fence), number(tmp, lease_seconds)));
+    if (rows) {
+        *held = rows_count(rows) == 1;
+        *cancel = *held && rows_true(rows, 0, "cancel");
+    }
+    talloc_free(tmp);
+    return rows != NULL;
+}
+
+bool job_owner(struct db *db, const struct job *job, const char *owner, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    bool ok = db_query(tmp, db, err,
+                       "UPDATE jobs SET lease_owner = $3 WHERE id = $1 AND fence = $2"
+                       " AND state = 'running'",
+                       P(number(tmp, job->id), number(tmp, job->fence), owner)) != NULL;
+    talloc_free(tmp);
+    return ok;
+}
+
+bool job_fence(struct db *db, const struct job *job, bool *held, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    db_send(db, "SELECT FROM environments WHERE id = $1 FOR UPDATE",
+            P(number(tmp, job->environment)));
+    struct rows *rows = db_query(tmp, db, err,
+                                 "SELECT FROM jobs WHERE id = $1 AND fence = $2"
+                                 " AND state = 'running' FOR UPDATE",
+                                 P(number(tmp, job->id), number(tmp, job->fence)));
+    if (rows)
+        *held = rows_count(rows) == 1;
+    talloc_free(tmp);
+    return rows != NULL;
+}
+
+void job_progress(struct db *db, const struct job *job, const char *phase, const cJSON *plan)
+{
+    void *tmp = talloc_new(NULL);
+    db_send(db, "UPDATE jobs SET phase = $3 WHERE id = $1 AND fence = $2 AND state = 'running'",
+            P(number(tmp, job->id), number(tmp, job->fence), phase));
+    if (plan)
+        db_send(db,
+                "UPDATE environments SET plan = $3::jsonb WHERE id = (SELECT environment FROM jobs"
+                " WHERE id = $1 AND fence = $2 AND state = 'running')",
+                P(number(tmp, job->id), number(tmp, job->fence), json_text(tmp, plan)));
+    talloc_free(tmp);
+}
+
+void job_log_line(struct db *db, const struct job *job, int64_t line_number, const char *line)
+{
+    void *tmp = talloc_new(NULL);
+    db_send(db,
+            "INSERT INTO job_log (job, number, line) SELECT j.id,"
+            " j.fence * 1000000 + $3::bigint, $4 FROM jobs j"
+            " WHERE j.id = $1 AND j.fence = $2 AND j.state = 'running'",
+            P(number(tmp, job->id), number(tmp, job->fence), number(tmp, line_number), line));
+    talloc_free(tmp);
+}
+
+void job_end(struct db *db, const struct job *job, const char *state, const cJSON *result)
+{
+    void *tmp = talloc_new(NULL);
+    db_send(db,
+            "UPDATE jobs SET state = $3, finished_at = now(), lease_until = NULL,"
+            " result = $4::jsonb WHERE id = $1 AND fence = $2 AND state = 'running'",
+            P(number(tmp, job->id), number(tmp, job->fence), state,
+              result ? json_text(tmp, result) : NULL));
+    talloc_free(tmp);
+}
+
+void job_again(struct db *db, const struct job *job, int64_t after_seconds, const cJSON *result)
+{
+    void *tmp = talloc_new(NULL);
+    db_send(db,
+            "UPDATE jobs SET state = 'queued', lease_until = NULL, lease_owner = NULL,"
+            " not_before = now() + make_interval(secs => $3::double precision),"
+            " result = $4::jsonb WHERE id = $1 AND fence = $2 AND state = 'running'",
+            P(number(tmp, job->id), number(tmp, job->fence), number(tmp, after_seconds),
+              result ? json_text(tmp, result) : NULL));
+    talloc_free(tmp);
+}
+
+bool jobs_startable(const void *ctx, struct db *db, const struct job_bounds *bounds, int64_t **ids,
+                    int *count, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    struct rows *rows =
+        db_query(tmp, db, err,
+                 "(SELECT id FROM jobs WHERE state = 'running' AND lease_until < now()"
+                 "  ORDER BY lease_until LIMIT 100)"
+                 " UNION ALL"
+                 " (SELECT id FROM jobs WHERE state = 'queued' AND not_before <= now()"
+                 "  ORDER BY not_before, id LIMIT greatest(0, $1::bigint -"
+                 "   (SELECT count(*) FROM jobs WHERE state = 'running')))",
+                 P(number(tmp, bounds->parallel)));
+    if (rows) {
+        *count = rows_count(rows);
+        *ids = talloc_array(ctx, int64_t, (unsigned)*count + 1);
+        for (int i = 0; i < *count; i++)
+            (*ids)[i] = rows_integer(rows, i, "id", 0);
+    }
+    talloc_free(tmp);
+    return rows != NULL;
+}

@@ -1,0 +1,50 @@
+/* The jobs' table: claims with a lease and a fence, and writes that carry it. */
+#ifndef STORE_JOBS_H
+#define STORE_JOBS_H
+
+#include "store/db.h"
+
+struct job {
+    int64_t id, environment, fence;
+    const char *kind, *region;
+    const char *old_owner; /* of who held it before (job_owner); "" for none */
+    int attempts;          /* this claim included */
+    bool cancel;
+};
+
+struct job_bounds {
+    int64_t parallel, per_region, lease_seconds;
+};
+
+/* Claims the job in the caller's transaction when it is queued and due within the bounds, or
+   running with a lease that ran out. The environment's row is locked first. *out is NULL when it is
+   not to be had now. */
+bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
+               const struct job_bounds *bounds, struct job **out, struct error *err);
+
+/* Renews the lease. *held is false when another has claimed it meanwhile; *cancel: it is to stop.
+ */
+bool job_renew(struct db *db, const struct job *job, int64_t lease_seconds, bool *held,
+               bool *cancel, struct error *err);
+
+/* Writes down who works on it now (the job process and its eksctl), for who may take over. */
+bool job_owner(struct db *db, const struct job *job, const char *owner, struct error *err);
+
+/* In the caller's transaction: locks the job's row if it is still ours (*held). Everything that a
+   job writes comes after this. */
+bool job_fence(struct db *db, const struct job *job, bool *held, struct error *err);
+
+/* Queued after job_fence: the phase and the plan that people see. */
+void job_progress(struct db *db, const struct job *job, const char *phase, const cJSON *plan);
+void job_log_line(struct db *db, const struct job *job, int64_t number, const char *line);
+/* state: "done", "failed" or "cancelled"; result may be NULL. */
+void job_end(struct db *db, const struct job *job, const char *state, const cJSON *result);
+/* Back into the queue, to be tried again after so many seconds. */
+void job_again(struct db *db, const struct job *job, int64_t after_seconds, const cJSON *result);
+
+/* Jobs that could be started now: queued and due (as many as the bounds leave room for), and those
+   whose lease ran out. Ids in *ids (ctx). */
+bool jobs_startable(const void *ctx, struct db *db, const struct job_bounds *bounds, int64_t **ids,
+                    int *count, struct error *err);
+
+#endif
