@@ -1,9 +1,12 @@
 #include "serve.h"
 
 #include "base/bell.h"
+#include "base/breaker.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "commands/dispatch.h"
+#include "http/door.h"
+#include "http/health.h"
 #include "jobs/launcher.h"
 #include "lifecycle/clock.h"
 #include "lifecycle/outbox.h"
@@ -32,7 +35,7 @@ struct queue {
     struct waiting {
         struct envelope_raw *raw;
         struct waiting *next;
-    } *first, **last;
+    } * first, **last;
     bool closed;
 };
 
@@ -40,20 +43,20 @@ struct server {
     const struct config *config;
     struct app app;
     struct metrics *metrics;
-    struct metric *envelopes, *ack_seconds;
+    struct metric *envelopes;
+    struct series *ack_seconds;
     struct queue queue;
     struct socket *socket;
     struct outbox *outbox;
     struct launcher *launcher;
     struct bell *clock_bell;
     _Atomic bool stopping;
-    _Atomic bool database_up;
+    struct health *health;
     pthread_t *handlers;
-    pthread_t clock, socket_thread;
-    _Atomic int exit_code;
+    pthread_t clock;
 };
 
-static struct server *the_server; /* for the signal handler alone */
+static struct socket *the_socket; /* for the signal handler alone */
 
 /* ---- the queue ---- */
 
@@ -107,7 +110,7 @@ static void ack(void *user, const struct envelope_raw *raw, const char *payload)
     clock_gettime(CLOCK_MONOTONIC, &now);
     socket_ack(server->socket, raw->connection, raw->envelope_id, payload);
     double taken = (double)(now.tv_sec * 1000000000LL + now.tv_nsec - raw->received_ns) / 1e9;
-    series_observe(metric_series(server->ack_seconds, NULL), taken);
+    series_observe(server->ack_seconds, taken);
 }
 
 static void *handler_thread(void *user)
@@ -131,7 +134,7 @@ static void *handler_thread(void *user)
 static void after_commit(void *user)
 {
     struct server *server = user;
-    outbox_wake(server->outbox);
+    outbox_ring(server->outbox);
     launcher_wake(server->launcher);
 }
 
@@ -143,13 +146,15 @@ static void *clock_thread(void *user)
     void *ctx = talloc_new(NULL);
     struct db *db =
         db_new(ctx, server->config->database.url, "envbot clock", BACKGROUND_STATEMENT_MS);
+    bool well = true;
     for (unsigned round = 0; !atomic_load(&server->stopping); round++) {
         struct error err = {0};
         int taken = 0;
         bool ok = clock_tick(db, &taken, &err) && (round % 60 != 0 || clock_sweep(db, &err));
-        bool was_up = atomic_exchange(&server->database_up, ok || db_connected(db));
-        if (!ok && (was_up || db_connected(db)))
+        health_database(server->health, ok || db_connected(db) ? NULL : err.text);
+        if (!ok && well)
             log_warn("the clock cannot do its work", "error", err.text);
+        well = ok;
         if (taken)
             after_commit(server);
         if (taken < 100)
@@ -161,16 +166,10 @@ static void *clock_thread(void *user)
     return NULL;
 }
 
-/* ---- start and stop ---- */
-
 static void on_signal(int number)
 {
     (void)number;
-    if (the_server) {
-        atomic_store(&the_server->stopping, true);
-        if (the_server->socket)
-            socket_stop(the_server->socket);
-    }
+    socket_stop(the_socket); /* everything else stops when its loop has returned */
 }
 
 static bool prepare_database(struct server *server, struct error *err)
@@ -241,17 +240,7 @@ static bool ask_who_we_are(struct server *server, struct error *err)
     return ok;
 }
 
-static void *socket_loop(void *user)
-{
-    struct server *server = user;
-    struct error err = {0};
-    if (!socket_run(server->socket, &err)) {
-        log_error("Slack refuses the connection for good", "error", err.text);
-        atomic_store(&server->exit_code, 1);
-    }
-    kill(getpid(), SIGTERM);
-    return NULL;
-}
+/* ---- start and stop ---- */
 
 static void start_threads(struct server *server)
 {
@@ -260,15 +249,12 @@ static void start_threads(struct server *server)
     for (int i = 0; i < count; i++)
         pthread_create(&server->handlers[i], NULL, handler_thread, server);
     pthread_create(&server->clock, NULL, clock_thread, server);
-    outbox_start(server->outbox);
     launcher_start(server->launcher);
-    pthread_create(&server->socket_thread, NULL, socket_loop, server);
 }
 
 static void stop_threads(struct server *server)
 {
-    socket_stop(server->socket); /* waits for the acks of what was taken */
-    pthread_join(server->socket_thread, NULL);
+    atomic_store(&server->stopping, true);
     queue_close(&server->queue);
     for (int i = 0; i < (int)server->config->slack.handlers; i++)
         pthread_join(server->handlers[i], NULL);
@@ -276,4 +262,103 @@ static void stop_threads(struct server *server)
     pthread_join(server->clock, NULL);
     launcher_stop(server->launcher);
     outbox_stop(server->outbox);
+}
+
+static void make_metrics(struct server *server)
+{
+    server->metrics = metrics_new(server);
+    server->envelopes =
+        metrics_counter(server->metrics, "envbot_envelopes_total",
+                        "Envelopes from Slack, by what came of them.", "type", "result", NULL);
+    struct metric *acks = metrics_histogram(server->metrics, "envbot_ack_seconds",
+                                            "From an envelope's arrival to its ack.",
+                                            metrics_seconds, metrics_seconds_count, NULL);
+    server->ack_seconds = metric_series(acks, NULL);
+}
+
+static bool make_parts(struct server *server, struct error *err)
+{
+    const struct config *config = server->config;
+    struct socket_options options = {.connections = (int)config->slack.connections,
+                                     .app_token = config->slack.app_token,
+                                     .api_url = config->slack.api_url,
+                                     .on_envelope = queue_add,
+                                     .user = server};
+    server->socket = socket_new(server, &options, server->metrics, err);
+    if (!server->socket)
+        return false;
+    server->health = health_new(server, server->socket);
+    struct breaker_options slack = {.name = "slack"}, mail = {.name = "ses"};
+    struct breaker *slack_breaker = breaker_new(server, &slack, server->metrics);
+    struct breaker *mail_breaker = breaker_new(server, &mail, server->metrics);
+    health_watch(server->health, slack_breaker);
+    health_watch(server->health, mail_breaker);
+    struct door_options door = {config->http.listen, server->health, server->metrics};
+    struct outbox_options outbox = {config, server->app.wording, server->metrics, slack_breaker,
+                                    mail_breaker};
+    if (!door_open(server, socket_lws(server->socket), &door, err))
+        return false;
+    server->outbox = outbox_start(server, &outbox, err);
+    server->launcher = launcher_new(server, config);
+    server->clock_bell = bell_new(server);
+    return server->outbox != NULL;
+}
+
+static bool start(struct server *server, struct error *err)
+{
+    if (!*server->config->slack.app_token || !*server->config->slack.bot_token)
+        return error_set(err, ERROR_CONFIG,
+                         "Slack's tokens are missing: set SLACK_APP_TOKEN and SLACK_BOT_TOKEN, or "
+                         "slack.app_token_file and slack.bot_token_file");
+    make_metrics(server);
+    if (!read_files(server, err) || !prepare_database(server, err) || !ask_who_we_are(server, err))
+        return false;
+    server->app.people =
+        people_new(server, server->config, server->app.workspace, server->app.enterprise);
+    server->app.after_commit = after_commit;
+    server->app.after_commit_user = server;
+    return make_parts(server, err);
+}
+
+static int run(struct server *server)
+{
+    struct error err = {0};
+    if (!start(server, &err)) {
+        log_error("envbot cannot start", "error", err.text);
+        return 1;
+    }
+    the_socket = server->socket;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    start_threads(server);
+    log_info("serving", "workspace", server->app.workspace, "version", ENVBOT_VERSION);
+    bool stopped = socket_run(server->socket, &err);
+    if (!stopped)
+        log_error("Slack refuses for good", "error", err.text);
+    stop_threads(server);
+    log_info("stopped");
+    return stopped ? 0 : 1;
+}
+
+int serve(const struct config *config)
+{
+    signal(SIGPIPE, SIG_IGN);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    struct server *server = talloc_zero(NULL, struct server);
+    server->config = config;
+    server->app.config = config;
+    server->queue.last = &server->queue.first;
+    pthread_mutex_init(&server->queue.lock, NULL);
+    pthread_cond_init(&server->queue.filled, NULL);
+    view_command = config->slack.command;
+    lifecycle_rules.request_lapses = config->limits.request_lapses;
+    memcpy(lifecycle_rules.warn_before, config->limits.warn_before,
+           sizeof lifecycle_rules.warn_before);
+    int code = run(server);
+    pthread_cond_destroy(&server->queue.filled);
+    pthread_mutex_destroy(&server->queue.lock);
+    talloc_free(server);
+    curl_global_cleanup();
+    return code;
 }
