@@ -44,8 +44,8 @@ struct breaker *breaker_new(const void *ctx, const struct breaker_options *optio
     talloc_set_destructor(breaker, destroy);
     if (metrics) {
         struct metric *metric = metrics_gauge(metrics, "envbot_breaker_state",
-                                              "0 closed, 1 half open, 2 open.", "dependency", NULL);
-        breaker->shown = metric_series(metric, breaker->name, NULL);
+                                              "0 closed, 1 half open, 2 open.", "dependency");
+        breaker->shown = metric_series(metric, breaker->name);
     }
     return breaker;
 }

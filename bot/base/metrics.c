@@ -99,7 +99,7 @@ static struct metric *find_or_add(struct metrics *metrics, enum kind kind, const
     return metric;
 }
 
-struct metric *metrics_counter(struct metrics *metrics, const char *name, const char *help, ...)
+struct metric *metrics_add_counter(struct metrics *metrics, const char *name, const char *help, ...)
 {
     va_list labels;
     va_start(labels, help);
@@ -108,7 +108,7 @@ struct metric *metrics_counter(struct metrics *metrics, const char *name, const 
     return metric;
 }
 
-struct metric *metrics_gauge(struct metrics *metrics, const char *name, const char *help, ...)
+struct metric *metrics_add_gauge(struct metrics *metrics, const char *name, const char *help, ...)
 {
     va_list labels;
     va_start(labels, help);
@@ -117,8 +117,8 @@ struct metric *metrics_gauge(struct metrics *metrics, const char *name, const ch
     return metric;
 }
 
-struct metric *metrics_histogram(struct metrics *metrics, const char *name, const char *help,
-                                 const double *bounds, size_t count, ...)
+struct metric *metrics_add_histogram(struct metrics *metrics, const char *name, const char *help,
+                                     const double *bounds, size_t count, ...)
 {
     va_list labels;
     va_start(labels, count);
@@ -164,7 +164,7 @@ static struct series *series_of(struct metric *metric, const char *const *values
     return series;
 }
 
-struct series *metric_series(struct metric *metric, ...)
+struct series *metric_find_series(struct metric *metric, ...)
 {
     const char *values[LABELS_MOST] = {0};
     va_list list;

@@ -15,22 +15,29 @@ struct series;  /* one set of its labels' values */
 struct metrics *metrics_new(const void *ctx);
 
 /* The metric of that name, made at the first call; later calls return the same one. After help
-   come the labels' names (const char *, at most 4), ended by NULL. */
-struct metric *metrics_counter(struct metrics *metrics, const char *name, const char *help, ...)
+   come the labels' names (const char *, at most 4). */
+#define metrics_counter(...) metrics_add_counter(__VA_ARGS__, (const char *)0)
+#define metrics_gauge(...) metrics_add_gauge(__VA_ARGS__, (const char *)0)
+/* After help: bounds and their count, the buckets' upper ends, ascending, at most 20; +Inf is
+   added. Then the labels' names. */
+#define metrics_histogram(...) metrics_add_histogram(__VA_ARGS__, (const char *)0)
+
+struct metric *metrics_add_counter(struct metrics *metrics, const char *name, const char *help, ...)
     __attribute__((sentinel));
-struct metric *metrics_gauge(struct metrics *metrics, const char *name, const char *help, ...)
+struct metric *metrics_add_gauge(struct metrics *metrics, const char *name, const char *help, ...)
     __attribute__((sentinel));
-/* bounds are the buckets' upper ends, ascending, at most 20; +Inf is added. */
-struct metric *metrics_histogram(struct metrics *metrics, const char *name, const char *help,
-                                 const double *bounds, size_t count, ...) __attribute__((sentinel));
+struct metric *metrics_add_histogram(struct metrics *metrics, const char *name, const char *help,
+                                     const double *bounds, size_t count, ...)
+    __attribute__((sentinel));
 
 /* Buckets for answers in seconds: 0.5 ms … 10 s, with 3 s (Slack's patience) among them. */
 extern const double metrics_seconds[];
 extern const size_t metrics_seconds_count;
 
-/* The series of these values, one for each label, ended by NULL; made with 0 when new. It lives
-   as long as the registry. */
-struct series *metric_series(struct metric *metric, ...) __attribute__((sentinel));
+/* metric_series(metric, "value", …): the series of these values, one for each label; made with 0
+   when new. It lives as long as the registry. */
+#define metric_series(...) metric_find_series(__VA_ARGS__, (const char *)0)
+struct series *metric_find_series(struct metric *metric, ...) __attribute__((sentinel));
 
 void series_add(struct series *series, double amount);    /* a counter's or gauge's */
 void series_set(struct series *series, double value);     /* a gauge's */

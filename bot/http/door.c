@@ -9,10 +9,14 @@
 #include <string.h>
 #include <talloc.h>
 
+enum { BODY_MOST = 65536 };
+
 struct door {
     struct door_options options;
     const char *address;
 };
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_OTHER };
 
 /* What is said to one request. */
 struct reply {
@@ -58,7 +62,11 @@ static void say_error(unsigned status, const char *words, struct reply *reply)
 
 /* ---- Requests ---- */
 
-enum method { METHOD_GET, METHOD_HEAD, METHOD_OTHER };
+/* lws's room for one request; zeros at first. */
+struct session {
+    enum method method;
+    struct reply reply;
+};
 
 static enum method method_of(struct lws *wsi)
 {
@@ -81,12 +89,13 @@ static void answer(struct door *door, enum method method, const char *path, stru
         page->say(door, reply);
 }
 
-static bool write_head(struct lws *wsi, const struct reply *reply, size_t length)
+static bool write_head(struct lws *wsi, const struct reply *reply)
 {
     unsigned char room[LWS_PRE + 1024], *start = room + LWS_PRE, *at = start,
                                         *end = room + sizeof room - 1;
     static const unsigned char allow[] = "GET, HEAD", no_store[] = "no-store";
-    if (lws_add_http_common_headers(wsi, reply->status, reply->type, length, &at, end) ||
+    if (lws_add_http_common_headers(wsi, reply->status, reply->type, strlen(reply->body), &at,
+                                    end) ||
         lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_CACHE_CONTROL, no_store,
                                      sizeof no_store - 1, &at, end))
         return false;
@@ -96,54 +105,67 @@ static bool write_head(struct lws *wsi, const struct reply *reply, size_t length
     return lws_finalize_write_http_header(wsi, start, &at, end) == 0;
 }
 
-/* The body follows when the socket takes it: session keeps it. */
-static int begin(struct lws *wsi, struct door *door, char **session, const char *path)
+/* The body of the reply follows when the socket takes it. */
+static int begin(struct lws *wsi, struct session *session)
 {
-    enum method method = method_of(wsi);
-    struct reply reply;
-    answer(door, method, path, &reply);
-    bool written = write_head(wsi, &reply, strlen(reply.body));
-    talloc_free(*session);
-    *session = reply.body;
-    if (!written)
+    if (!write_head(wsi, &session->reply))
         return -1;
-    if (method == METHOD_HEAD) {
-        TALLOC_FREE(*session);
+    if (session->method == METHOD_HEAD) {
+        TALLOC_FREE(session->reply.body);
         return lws_http_transaction_completed(wsi) ? -1 : 0;
     }
     lws_callback_on_writable(wsi);
     return 0;
 }
 
-static int finish(struct lws *wsi, char **session)
+static int finish(struct lws *wsi, struct session *session)
 {
-    if (!*session)
+    if (!session->reply.body)
         return 0;
-    size_t length = strlen(*session);
-    unsigned char *room = talloc_size(*session, LWS_PRE + length);
-    memcpy(room + LWS_PRE, *session, length);
+    size_t length = strlen(session->reply.body);
+    unsigned char *room = talloc_size(session->reply.body, LWS_PRE + length);
+    memcpy(room + LWS_PRE, session->reply.body, length);
     /* lws keeps what the socket does not take at once. */
     int sent = lws_write(wsi, room + LWS_PRE, length, LWS_WRITE_HTTP_FINAL);
-    TALLOC_FREE(*session);
-    /* lws reads over a body whose length was given; after any other the connection cannot go on. */
-    bool endless = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
-    return sent < 0 || endless || lws_http_transaction_completed(wsi) ? -1 : 0;
+    TALLOC_FREE(session->reply.body);
+    return sent < 0 || lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* Nobody has a reason to send a body; one that is short is read over before the reply, for the
+   connection's sake. */
+static int on_request(struct lws *wsi, struct session *session, const char *path)
+{
+    char text[24] = "";
+    int length = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    long long body = length > 0 ? strtoll(text, NULL, 10) : 0;
+    bool chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+    if (length < 0 || body < 0 || body > BODY_MOST || chunked)
+        return -1;
+    talloc_free(session->reply.body);
+    session->method = method_of(wsi);
+    answer(lws_vhost_user(lws_get_vhost(wsi)), session->method, path, &session->reply);
+    /* lws tells the end of a body, of an empty one after POST too. */
+    bool told = body > 0 || (length > 0 && lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI));
+    return told ? 0 : begin(wsi, session);
 }
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t length)
 {
-    (void)length;
-    char **session = user;
+    struct session *session = user;
     switch ((int)reason) {
     case LWS_CALLBACK_HTTP:
-        return begin(wsi, lws_vhost_user(lws_get_vhost(wsi)), session, in);
+        return on_request(wsi, session, in);
+    case LWS_CALLBACK_HTTP_BODY:
+        return 0;
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return begin(wsi, session);
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return finish(wsi, session);
     case LWS_CALLBACK_CLOSED_HTTP:
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
         if (session)
-            TALLOC_FREE(*session);
+            TALLOC_FREE(session->reply.body);
         return 0;
     default:
         return lws_callback_http_dummy(wsi, reason, user, in, length);
@@ -151,7 +173,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 }
 
 static const struct lws_protocols protocols[] = {
-    {.name = "http", .callback = callback, .per_session_data_size = sizeof(char *)},
+    {.name = "http", .callback = callback, .per_session_data_size = sizeof(struct session)},
     {0},
 };
 

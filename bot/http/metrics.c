@@ -28,10 +28,10 @@ static double processor_seconds(void)
 
 char *metrics_page(const void *ctx, struct metrics *metrics)
 {
-    struct series *memory = metric_series(
-        metrics_gauge(metrics, "process_resident_memory_bytes", "Memory in use.", NULL), NULL);
+    struct series *memory =
+        metric_series(metrics_gauge(metrics, "process_resident_memory_bytes", "Memory in use."));
     struct series *processor = metric_series(
-        metrics_counter(metrics, "process_cpu_seconds_total", "Processor time used.", NULL), NULL);
+        metrics_counter(metrics, "process_cpu_seconds_total", "Processor time used."));
     series_set(memory, resident_bytes());
     double more = processor_seconds() - series_value(processor);
     series_add(processor, more > 0 ? more : 0);

@@ -174,9 +174,8 @@ struct ack *acks_take(struct acks *acks)
 
 void acks_forget(struct acks *acks, int64_t received_before_ns)
 {
-    struct delivery *each, *next;
-    HASH_ITER(hh, acks->deliveries, each, next)
-    {
+    for (struct delivery *each = acks->deliveries, *next; each; each = next) {
+        next = each->hh.next;
         if (each->received_ns >= received_before_ns)
             continue;
         log_error("an envelope was never acked", "envelope", each->key.envelope_id);

@@ -209,7 +209,8 @@ struct connection *connection_new(const void *ctx, const struct connection_optio
         .port = where->port,
         .path = where->path,
         .host = host, /* also what the certificate must name */
-        .ssl_connection = where->tls ? LCCSCF_USE_SSL : 0,
+        /* A redirect could lead to plain ws. */
+        .ssl_connection = (where->tls ? LCCSCF_USE_SSL : 0) | LCCSCF_HTTP_NO_FOLLOW_REDIRECT,
         .alpn = "http/1.1",
         .local_protocol_name = connection_protocols[0].name,
         .retry_and_idle_policy = &no_pings,

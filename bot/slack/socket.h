@@ -25,6 +25,7 @@ struct socket_options {
     void *user;
 
     /* Times in ms, 0 for the default. */
+    int64_t hello_ms;   /* for connecting, TLS, upgrade and hello together: 15 s */
     int64_t silence_ms; /* without any byte from Slack a connection is dead: 45 s */
     int64_t drain_ms;   /* how long a connection that is replaced waits for its acks: 5 s */
     int64_t pause_ms;   /* before looking again after link_disabled or a final refusal: 5 min */

@@ -17,7 +17,7 @@
 enum { HANDLERS_MOST = 16, QUEUE_MOST = 65536 };
 
 static struct {
-    long connections, handlers, delay, silence, drain, pause, floor, cap, proven;
+    long connections, handlers, delay, hello, silence, drain, pause, floor, cap, proven;
 } options = {.connections = 2, .handlers = 2, .floor = 50, .cap = 500};
 
 static const struct {
@@ -27,6 +27,7 @@ static const struct {
     {"connections", &options.connections},
     {"handlers", &options.handlers},
     {"delay", &options.delay},
+    {"hello", &options.hello},
     {"silence", &options.silence},
     {"drain", &options.drain},
     {"pause", &options.pause},
@@ -127,6 +128,7 @@ static bool serve(const void *ctx, struct error *err)
                                                 .app_token = getenv("SLACK_APP_TOKEN"),
                                                 .api_url = getenv("ENVBOT_SLACK_API_URL"),
                                                 .on_envelope = on_envelope,
+                                                .hello_ms = options.hello,
                                                 .silence_ms = options.silence,
                                                 .drain_ms = options.drain,
                                                 .pause_ms = options.pause,

@@ -88,6 +88,7 @@ class Door:
     def __init__(self, tls=None, url_host="127.0.0.1"):
         self.sockets, self.opens, self.answers, self.sent = [], [], [], {}
         self.numbers = count_up()
+        self.upgrades = []          # answers in place of the next upgrades; None: none at all
         self.greet = True           # says hello by itself
         self.deaf = False           # does not answer pings
         self.answer_close = True    # takes part in the close handshake
@@ -145,6 +146,11 @@ class Door:
 
     async def on_link(self, request):
         ws = web.WebSocketResponse(autoclose=False, autoping=False, max_msg_size=0)
+        if self.upgrades:
+            answer = self.upgrades.pop(0)
+            if answer is None:
+                await asyncio.sleep(30)
+            return answer
         await ws.prepare(request)
         socket = Socket(self, len(self.sockets) + 1, ws, request.transport)
         self.sockets.append(socket)
@@ -533,6 +539,23 @@ def test_passing_troubles_are_tried_again(door, start):
     door.wait_acked(ready(door, 1).ask())
     assert len(door.opens) == 9
     assert "only wss is allowed" in bot.log()
+
+
+def test_an_upgrade_that_is_refused_sent_elsewhere_or_never_answered_is_tried_again(door, start):
+    door.upgrades = [web.Response(status=408), web.Response(status=500, text="x" * 100_000),
+                     web.HTTPFound(f"http://127.0.0.1:{door.port}/link/?ticket=stolen"),
+                     web.Response(text="hello"), None]
+    bot = start("--connections=1", "--cap=100", "--hello=500")
+    door.wait_acked(ready(door, 1).ask())
+    assert len(door.opens) == 6
+    bot.wait_log("why=\"no hello\"")
+
+
+def test_a_connection_without_hello_is_given_up(door, start):
+    door.greet = False
+    start("--connections=1", "--cap=100", "--hello=300")
+    door.wait("the next", lambda: len(door.sockets) == 2)
+    door.wait("the first one's end", lambda: door.sockets[0].close_code is not None)
 
 
 def test_slack_s_wish_to_be_left_alone_is_heard(door, start):

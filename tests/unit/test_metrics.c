@@ -31,10 +31,10 @@ static void test_counters_and_gauges_are_written_with_their_labels(void **unused
 {
     (void)unused;
     struct metric *envelopes =
-        metrics_counter(metrics, "envelopes_total", "What came in.", "type", "result", NULL);
-    series_add(metric_series(envelopes, "slash_commands", "ok", NULL), 1);
-    series_add(metric_series(envelopes, "slash_commands", "ok", NULL), 2);
-    series_set(metric_series(metrics_gauge(metrics, "up", "Is it.", NULL), NULL), 0.1);
+        metrics_counter(metrics, "envelopes_total", "What came in.", "type", "result");
+    series_add(metric_series(envelopes, "slash_commands", "ok"), 1);
+    series_add(metric_series(envelopes, "slash_commands", "ok"), 2);
+    series_set(metric_series(metrics_gauge(metrics, "up", "Is it.")), 0.1);
     assert_string_equal(metrics_text(ctx, metrics),
                         "# HELP envelopes_total What came in.\n"
                         "# TYPE envelopes_total counter\n"
@@ -47,33 +47,33 @@ static void test_counters_and_gauges_are_written_with_their_labels(void **unused
 static void test_a_metric_is_made_once(void **unused)
 {
     (void)unused;
-    struct metric *first = metrics_gauge(metrics, "g", "…", "a", NULL);
-    assert_ptr_equal(metrics_gauge(metrics, "g", "…", "a", NULL), first);
-    assert_ptr_equal(metric_series(first, "x", NULL), metric_series(first, "x", NULL));
+    struct metric *first = metrics_gauge(metrics, "g", "…", "a");
+    assert_ptr_equal(metrics_gauge(metrics, "g", "…", "a"), first);
+    assert_ptr_equal(metric_series(first, "x"), metric_series(first, "x"));
 }
 
 static void test_label_values_are_escaped(void **unused)
 {
     (void)unused;
-    struct metric *gauge = metrics_gauge(metrics, "g", "…", "team", NULL);
-    series_set(metric_series(gauge, "a\"b\\c\nd", NULL), 1);
+    struct metric *gauge = metrics_gauge(metrics, "g", "…", "team");
+    series_set(metric_series(gauge, "a\"b\\c\nd"), 1);
     assert_non_null(strstr(metrics_text(ctx, metrics), "g{team=\"a\\\"b\\\\c\\nd\"} 1\n"));
 }
 
 static void test_values_that_would_collide_unescaped_are_different_series(void **unused)
 {
     (void)unused;
-    struct metric *gauge = metrics_gauge(metrics, "g", "…", "a", "b", NULL);
-    assert_ptr_not_equal(metric_series(gauge, "x\",b=\"y", "z", NULL),
-                         metric_series(gauge, "x", "y\",b=\"z", NULL));
+    struct metric *gauge = metrics_gauge(metrics, "g", "…", "a", "b");
+    assert_ptr_not_equal(metric_series(gauge, "x\",b=\"y", "z"),
+                         metric_series(gauge, "x", "y\",b=\"z"));
 }
 
 static void test_a_histogram_cumulates_its_buckets(void **unused)
 {
     (void)unused;
     static const double bounds[] = {0.1, 1, 3};
-    struct series *series = metric_series(
-        metrics_histogram(metrics, "ack_seconds", "…", bounds, 3, "type", NULL), "x", NULL);
+    struct series *series =
+        metric_series(metrics_histogram(metrics, "ack_seconds", "…", bounds, 3, "type"), "x");
     const double seen[] = {0.05, 0.1, 0.5, 2, 7};
     for (size_t i = 0; i < 5; i++)
         series_observe(series, seen[i]);
@@ -90,23 +90,23 @@ static void test_a_histogram_cumulates_its_buckets(void **unused)
 static void test_replacing_rows_zeroes_what_is_no_longer_there(void **unused)
 {
     (void)unused;
-    struct metric *gauge = metrics_gauge(metrics, "jobs", "…", "kind", "state", NULL);
+    struct metric *gauge = metrics_gauge(metrics, "jobs", "…", "kind", "state");
     metric_replace(gauge,
                    (struct metric_row[]){{{"create", "running"}, 2}, {{"delete", "queued"}, 1}}, 2);
     metric_replace(gauge, (struct metric_row[]){{{"create", "running"}, 5}}, 1);
-    assert_true(series_value(metric_series(gauge, "create", "running", NULL)) == 5);
-    assert_true(series_value(metric_series(gauge, "delete", "queued", NULL)) == 0);
+    assert_true(series_value(metric_series(gauge, "create", "running")) == 5);
+    assert_true(series_value(metric_series(gauge, "delete", "queued")) == 0);
 }
 
 static void *count_up(void *unused)
 {
     (void)unused;
-    struct metric *counter = metrics_counter(metrics, "c_total", "…", "n", NULL);
+    struct metric *counter = metrics_counter(metrics, "c_total", "…", "n");
     struct metric *histogram =
-        metrics_histogram(metrics, "h", "…", metrics_seconds, metrics_seconds_count, NULL);
+        metrics_histogram(metrics, "h", "…", metrics_seconds, metrics_seconds_count);
     for (int i = 0; i < 5000; i++) {
-        series_add(metric_series(counter, i % 2 ? "odd" : "even", NULL), 1);
-        series_observe(metric_series(histogram, NULL), 0.5);
+        series_add(metric_series(counter, i % 2 ? "odd" : "even"), 1);
+        series_observe(metric_series(histogram), 0.5);
     }
     return NULL;
 }

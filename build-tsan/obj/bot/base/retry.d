@@ -1,0 +1,2 @@
+build-tsan/obj/bot/base/retry.o: bot/base/retry.c bot/base/retry.h
+bot/base/retry.h:
