@@ -1,2 +1,0 @@
-build-tsan/obj/bot/base/log.o: bot/base/log.c bot/base/log.h
-bot/base/log.h:
