@@ -307,14 +307,14 @@ static void register_metrics(struct outbox *outbox)
     if (!metrics)
         return;
     outbox->pending = metrics_gauge(metrics, "envbot_outbox_pending",
-                                    "Messages that wait to be delivered.", "kind", NULL);
+                                    "Messages that wait to be delivered.", "kind");
     outbox->parked = metrics_gauge(metrics, "envbot_outbox_parked",
-                                   "Messages that cannot be delivered.", "kind", NULL);
+                                   "Messages that cannot be delivered.", "kind");
     struct metric *delay = metrics_histogram(metrics, "envbot_outbox_delay_seconds",
                                              "From the commit of a message to its delivery.",
-                                             metrics_seconds, metrics_seconds_count, NULL);
+                                             metrics_seconds, metrics_seconds_count);
     for (int i = 0; i < THREADS; i++)
-        outbox->threads[i].delay = metric_series(delay, NULL);
+        outbox->threads[i].delay = metric_series(delay);
 }
 
 struct outbox *outbox_start(const void *ctx, const struct outbox_options *options,

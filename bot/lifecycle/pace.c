@@ -54,7 +54,7 @@ static void forget_quiet(struct pace *pace, int64_t now)
 {
     if (HASH_COUNT(pace->places) < 4096)
         return;
-    struct place *each, *next;
+    struct place *each = NULL, *next = NULL;
     HASH_ITER(hh, pace->places, each, next)
     {
         if (each->full_at < now && each->held < now && each->queued_to < now) {

@@ -218,7 +218,7 @@ bool slack_call(const void *ctx, struct slack_web *web, const char *method, cons
                 struct slack_answer *answer, struct error *err)
 {
     const struct method *m = method_find(method);
-    struct slack_answer none;
+    struct slack_answer none = {0};
     answer = answer ? answer : &none;
     *answer = (struct slack_answer){.error = ""};
     const char *url = talloc_asprintf(ctx, "%s%s", web->api_url, method);
@@ -248,7 +248,7 @@ bool slack_respond(const void *ctx, struct slack_web *web, const char *response_
                    const cJSON *message, struct slack_answer *answer, struct error *err)
 {
     static const char method[] = "the response_url";
-    struct slack_answer none;
+    struct slack_answer none = {0};
     answer = answer ? answer : &none;
     *answer = (struct slack_answer){.error = ""};
     static const char *const headers[] = {"Content-Type: application/json; charset=utf-8", NULL};
@@ -300,7 +300,7 @@ bool slack_upload(const void *ctx, struct slack_web *web, const char *channel, c
                   const char *title, const char *content, const char *comment,
                   struct slack_answer *answer, struct error *err)
 {
-    struct slack_answer none;
+    struct slack_answer none = {0};
     answer = answer ? answer : &none;
     cJSON *ask = json_object(ctx);
     json_set_string(ask, "filename", filename);
@@ -347,7 +347,7 @@ bool slack_find(const void *ctx, struct slack_web *web, const char *channel, con
                 int64_t oldest, const char *id, const char **ts, struct slack_answer *answer,
                 struct error *err)
 {
-    struct slack_answer none;
+    struct slack_answer none = {0};
     answer = answer ? answer : &none;
     *ts = NULL;
     cJSON *ask = json_object(ctx);

@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BOT = str(ROOT / "build" / "drivers" / "outbox_bot")
+BOT = os.environ.get("ENVBOT_OUTBOX", str(ROOT / "build" / "drivers" / "outbox_bot"))
 
 
 def wait_for(condition, what, seconds=15):
