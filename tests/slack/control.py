@@ -1,0 +1,248 @@
+"""The control door: what tests and the page use to act as a person and to look at everything."""
+
+import asyncio
+import time
+
+import aiohttp
+from aiohttp import web
+
+import blockkit
+import interactions as make
+
+
+class Control:
+    def __init__(self, workspace, socket_mode, api, faults, command, mails_url):
+        self.space, self.socket, self.api, self.faults = workspace, socket_mode, api, faults
+        self.command, self.mails_url = command, mails_url
+        self.base = ""
+
+    def routes(self):
+        return [
+            web.post("/control/command", self.type_command), web.post("/control/click", self.click),
+            web.post("/control/submit", self.submit), web.post("/control/close", self.close),
+            web.post("/control/input", self.input), web.post("/control/envelope", self.envelope),
+            web.post("/control/redeliver", self.redeliver), web.get("/control/state", self.state),
+            web.get("/control/wait", self.wait), web.get("/control/violations", self.violations),
+            web.get("/control/calls", self.calls), web.get("/control/envelopes", self.envelopes),
+            web.post("/control/fault", self.fault), web.delete("/control/fault", self.no_fault),
+            web.post("/control/connections", self.connect),
+            web.get("/control/connections", self.connections),
+            web.post("/control/group", self.group), web.post("/control/person", self.person),
+            web.post("/control/channel", self.channel), web.post("/control/scopes", self.scopes),
+            web.get("/control/mails", self.mails),
+        ]
+
+    # -- acting ---------------------------------------------------------------------------------
+    def show_failure(self, record, user, channel, what):
+        """What Slack shows when nobody acked in time."""
+        if record["outcome"] == "acked":
+            return []
+        texts = {
+            "command": {
+                "timeout": f"{what} failed with the error \"operation_timeout\"",
+                "dispatch_failed": f"{what} failed with the error \"dispatch_failed\""},
+        }.get("command" if what.startswith("/") else "other", {})
+        text = texts.get(record["outcome"], "⚠ This did not work. Try again.")
+        self.space.notice(user, channel, text)
+        return [{"text": text, "error": record["outcome"], "ephemeral": True}]
+
+    def show_reply(self, user, channel, payload):
+        if not isinstance(payload, dict) or not (payload.get("text") or payload.get("blocks")):
+            return []
+        errors = blockkit.check_blocks(payload["blocks"]) if payload.get("blocks") else []
+        if errors:
+            self.api.violations.append({"method": "ack", "error": "invalid_blocks",
+                                        "reasons": errors, "arguments": payload})
+            text = f"{self.command} failed with the error \"invalid_blocks\""
+            self.space.notice(user, channel, text)
+            return [{"text": text, "error": "invalid_blocks", "ephemeral": True}]
+        ephemeral = payload.get("response_type", "ephemeral") == "ephemeral"
+        message = self.space.post(
+            channel, user="U0ENVBOT", bot_id="B0ENVBOT", text=payload.get("text", ""),
+            blocks=self.api.with_ids(payload.get("blocks")),
+            ephemeral_for=user if ephemeral else None)
+        return [{"ts": message["ts"], "text": message["text"],
+                 "blocks": message.get("blocks", []), "ephemeral": ephemeral}]
+
+    async def type_command(self, request):
+        body = await request.json()
+        user, channel = body["user"], body["channel"]
+        command = body.get("command", self.command)
+        payload = make.slash_command(self.space, self.base, user, channel, body.get("text", ""),
+                                     command)
+        record, ack = await self.socket.deliver("slash_commands", payload, True,
+                                                wait=body.get("wait", 3.0))
+        shown = (self.show_reply(user, channel, ack) or
+                 self.show_failure(record, user, channel, command))
+        return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
+                                  "ack": ack, "shown": shown})
+
+    async def click(self, request):
+        body = await request.json()
+        user, channel = body["user"], body["channel"]
+        message = self.space.message(channel, body["ts"])
+        found = message and make.find_button(message, body["action_id"], body.get("block_id"),
+                                             body.get("value"))
+        if not found:
+            return web.json_response({"error": "no such button", "outcome": "no_button"},
+                                     status=404)
+        payload = make.block_action(self.space, self.base, user, message, *found)
+        record, ack = await self.socket.deliver("interactive", payload, False,
+                                                wait=body.get("wait", 3.0))
+        shown = self.show_failure(record, user, channel, "button")
+        return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
+                                  "ack": ack, "shown": shown})
+
+    async def submit(self, request):
+        body = await request.json()
+        user, view_id = body["user"], body["view_id"]
+        held = self.space.views.get(view_id)
+        if not held:
+            return web.json_response({"error": "no such view", "outcome": "no_view"}, status=404)
+        payload, refused = make.view_submission(self.space, user, held, body.get("values", {}))
+        if refused:
+            held["errors"] = refused
+            self.space.changed()
+            return web.json_response({"outcome": "refused_by_client", "response_action": "errors",
+                                      "errors": refused, "ack": None, "shown": []})
+        record, ack = await self.socket.deliver("interactive", payload, True,
+                                                wait=body.get("wait", 3.0))
+        action = (ack or {}).get("response_action")
+        errors = (ack or {}).get("errors", {})
+        if record["outcome"] != "acked":
+            held["errors"] = {"": "We had some trouble connecting. Try again?"}
+        elif action == "errors":
+            known = {b["block_id"] for b in held["view"]["blocks"]}
+            if not errors or not set(errors) <= known:
+                self.api.violations.append({"method": "view_submission", "error": "invalid_errors",
+                                            "reasons": [str(errors)], "arguments": ack})
+            held["errors"] = errors
+        elif action in ("update", "push"):
+            held["view"].update(self.api.view(ack["view"]))
+            held["errors"] = {}
+        else:
+            self.space.views.pop(view_id, None)
+        self.space.changed()
+        return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
+                                  "ack": ack, "response_action": action, "errors": errors,
+                                  "shown": []})
+
+    async def close(self, request):
+        body = await request.json()
+        self.space.views.pop(body["view_id"], None)
+        self.space.changed()
+        return web.json_response({"outcome": "closed"})
+
+    async def input(self, request):
+        body = await request.json()
+        held = self.space.views.get(body["view_id"])
+        for block_id, element in make.find_elements(held["view"]["blocks"] if held else []):
+            if element["action_id"] == body["action_id"]:
+                payload = make.view_action(self.space, body["user"], held["view"], block_id,
+                                           element, body.get("value"))
+                record, ack = await self.socket.deliver("interactive", payload, False)
+                return web.json_response({"envelope_id": record["id"],
+                                          "outcome": record["outcome"], "ack": ack, "shown": []})
+        return web.json_response({"outcome": "no_input"}, status=404)
+
+    async def envelope(self, request):
+        body = await request.json()
+        takes = body.get("takes_payload", body["type"] == "slash_commands")
+        record, ack = await self.socket.deliver(body["type"], body["payload"], takes,
+                                                wait=body.get("wait", 3.0),
+                                                envelope_id=body.get("envelope_id"))
+        return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
+                                  "ack": ack, "shown": []})
+
+    async def redeliver(self, request):
+        body = await request.json()
+        record = self.socket.envelopes[body["envelope_id"]]
+        on = body.get("on", "same")
+        last = record["sent"][-1]["connection"] if record["sent"] else None
+        chosen = None
+        for connection in self.socket.usable():
+            if (on == "other") != (connection.number == last):
+                chosen = connection
+        new_id = None if on == "new-id" else record["id"]
+        again, ack = await self.socket.deliver(record["type"], record["payload"],
+                                               record["takes_payload"], envelope_id=new_id,
+                                               connection=chosen, wait=body.get("wait", 3.0))
+        return web.json_response({"envelope_id": again["id"], "outcome": again["outcome"],
+                                  "ack": ack, "acks": [a["payload"] for a in record["acks"]]})
+
+    # -- looking --------------------------------------------------------------------------------
+    async def state(self, request):
+        return web.json_response(self.space.state(request.query.get("as")))
+
+    async def wait(self, request):
+        seq = int(request.query.get("seq", 0))
+        timeout = min(float(request.query.get("timeout", 20)), 60)
+        return web.json_response({"seq": await self.space.wait(seq, timeout)})
+
+    async def violations(self, _):
+        return web.json_response({"violations": self.api.violations})
+
+    async def calls(self, request):
+        method = request.query.get("method")
+        return web.json_response({"calls": [c for c in self.api.calls
+                                            if not method or c["method"] == method]})
+
+    async def envelopes(self, _):
+        return web.json_response({
+            "unreachable": self.socket.unreachable,
+            "envelopes": [{k: v for k, v in e.items() if k not in ("waiters", "payload")}
+                          for e in self.socket.envelopes.values()]})
+
+    async def connections(self, _):
+        return web.json_response({"connections": [c.describe() for c in self.socket.connections]})
+
+    # -- the world ------------------------------------------------------------------------------
+    async def fault(self, request):
+        self.faults.add(await request.json())
+        return web.json_response({"ok": True})
+
+    async def no_fault(self, _):
+        self.faults.clear()
+        return web.json_response({"ok": True})
+
+    async def connect(self, request):
+        await self.socket.control(await request.json())
+        return web.json_response({"ok": True})
+
+    async def group(self, request):
+        body = await request.json()
+        for group in self.space.groups.values():
+            if group["handle"] == body["handle"]:
+                users = [u for u in group["users"] if u not in body.get("remove", [])]
+                group["users"] = users + [u for u in body.get("add", []) if u not in users]
+                group["date_delete"] = int(time.time()) if body.get("disabled") else 0
+        self.space.changed()
+        return web.json_response({"ok": True})
+
+    async def person(self, request):
+        body = await request.json()
+        self.space.people[body["id"]].update(body)
+        self.space.changed()
+        return web.json_response({"ok": True})
+
+    async def channel(self, request):
+        body = await request.json()
+        self.space.channels[body["id"]].update(body)
+        self.space.changed()
+        return web.json_response({"ok": True})
+
+    async def scopes(self, request):
+        body = await request.json()
+        self.space.scopes |= set(body.get("add", []))
+        self.space.scopes -= set(body.get("remove", []))
+        return web.json_response({"ok": True})
+
+    async def mails(self, _):
+        if not self.mails_url:
+            return web.json_response({"mails": []})
+        try:
+            async with aiohttp.ClientSession() as session:
+                async with session.get(self.mails_url, timeout=5) as answer:
+                    return web.json_response(await answer.json())
+        except (aiohttp.ClientError, asyncio.TimeoutError):
+            return web.json_response({"mails": [], "error": "the mail stand-in does not answer"})
