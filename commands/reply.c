@@ -138,7 +138,7 @@ bool call_may(struct call *call, const char *verb, const char *resource, const c
     }
     const char **who = rbac_subjects(call, call->app->rules, team, verb, resource, template);
     char *names = talloc_strdup(call, "");
-    for (int i = 0; who[i] && i < 4; i++)
+    for (int i = 0; i < 4 && who[i]; i++)
         names = talloc_asprintf_append(names, "%s%s", i ? ", " : "", who[i]);
     if (*names)
         return error_set(err, ERROR_DENIED,
