@@ -1,0 +1,21 @@
+#!/usr/bin/python3
+"""Makes DIR/bin/eksctl, a program that plays eksctl with DIR as its AWS."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def install(directory):
+    directory = os.path.abspath(directory)
+    os.makedirs(os.path.join(directory, "bin"), exist_ok=True)
+    program = os.path.join(directory, "bin", "eksctl")
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nexec /usr/bin/python3 -E "{HERE}/eksctl.py" "{directory}" "$@"\n')
+    os.chmod(program, 0o755)
+    return program
+
+
+if __name__ == "__main__":
+    print(install(sys.argv[1]))
