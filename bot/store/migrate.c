@@ -18,6 +18,7 @@
     extern const char migration_##symbol[]
 
 MIGRATION(001, "001_start.sql");
+MIGRATION(002, "002_outbox_sent.sql");
 
 static const struct {
     int version;
@@ -25,6 +26,7 @@ static const struct {
     const char *sql;
 } migrations[] = {
     {1, "start", migration_001},
+    {2, "outbox_sent", migration_002},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

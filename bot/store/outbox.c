@@ -162,12 +162,15 @@ bool outbox_release_dead(struct db *db, const char *host_prefix, bool (*gone)(co
 
 struct rows *outbox_counts(const void *ctx, struct db *db, struct error *err)
 {
-    return db_query(ctx, db, err,
-                    "SELECT k.kind, (SELECT count(*) FROM outbox o WHERE o.kind = k.kind"
-                    "  AND o.sent_at IS NULL AND NOT o.parked) AS waiting,"
-                    " (SELECT count(*) FROM outbox o WHERE o.kind = k.kind AND o.parked) AS parked"
-                    " FROM unnest('{say,redraw,private,upload,mail,sns}'::text[]) AS k(kind)",
-                    P0);
+    return db_query(
+        ctx, db, err,
+        "SELECT k.kind, coalesce(w.number, 0) AS waiting, coalesce(p.number, 0) AS parked"
+        " FROM unnest('{say,redraw,private,upload,mail,sns}'::text[]) AS k(kind)"
+        " LEFT JOIN (SELECT kind, count(*) AS number FROM outbox"
+        "  WHERE sent_at IS NULL AND NOT parked GROUP BY kind) w USING (kind)"
+        " LEFT JOIN (SELECT kind, count(*) AS number FROM outbox"
+        "  WHERE parked GROUP BY kind) p USING (kind)",
+        P0);
 }
 
 bool message_find(const void *ctx, struct db *db, int64_t environment, const char *place,
