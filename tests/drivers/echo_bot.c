@@ -17,7 +17,7 @@
 enum { HANDLERS_MOST = 16, QUEUE_MOST = 65536 };
 
 static struct {
-    long connections, handlers, delay, hello, silence, drain, pause, floor, cap, proven;
+    long connections, handlers, delay, hello, silence, drain, pause, floor, cap, proven, series;
 } options = {.connections = 2, .handlers = 2, .floor = 50, .cap = 500};
 
 static const struct {
@@ -34,6 +34,7 @@ static const struct {
     {"floor", &options.floor},
     {"cap", &options.cap},
     {"proven", &options.proven},
+    {"series", &options.series}, /* a metric with so many, for a large page */
 };
 
 static struct socket *slack;
@@ -123,6 +124,9 @@ static bool read_options(int count, char **words)
 static bool serve(const void *ctx, struct error *err)
 {
     struct metrics *metrics = metrics_new(ctx);
+    struct metric *many = metrics_gauge(metrics, "many", "Many.", "number");
+    for (long i = 0; i < options.series; i++)
+        metric_series(many, talloc_asprintf(metrics, "%ld", i));
     slack = socket_new(ctx,
                        &(struct socket_options){.connections = (int)options.connections,
                                                 .app_token = getenv("SLACK_APP_TOKEN"),

@@ -2,11 +2,13 @@
 of the WebSocket in every way that was ever seen, and some that were not."""
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import pathlib
 import re
 import signal
+import socket as net
 import ssl
 import subprocess
 import tempfile
@@ -804,7 +806,6 @@ def test_other_requests_are_refused(door, start):
 
 
 def test_rubbish_and_slow_visitors_at_the_http_door_harm_nobody(door, start):
-    import socket as net
     bot = start()
     ready(door)
     host, port = bot.wait_log(r"address=(\S+)").group(1).split(":")
@@ -834,8 +835,21 @@ def test_a_taken_address_is_an_error_at_the_start(door, start):
     assert address in second.log()
 
 
+def test_a_large_page_is_sent_whole_to_a_slow_reader_too(door, start):
+    bot = start("--series=100000")
+    host, port = bot.wait_log(r"address=(\S+)").group(1).split(":")
+    with net.socket() as s:
+        s.setsockopt(net.SOL_SOCKET, net.SO_RCVBUF, 4096)
+        s.connect((host, int(port)))
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        door.wait_acked(ready(door).ask())       # nobody waits for the slow one
+        answer = http.client.HTTPResponse(s)
+        answer.begin()
+        body = answer.read()                         # all that was promised, or it raises
+    assert len(body) > 2_000_000 and body.count(b"many{") == 100_000
+
+
 def test_requests_on_one_kept_connection(door, start):
-    import http.client
     bot = start()
     connection = http.client.HTTPConnection(bot.wait_log(r"address=(\S+)").group(1), timeout=10)
     for path, status in (("/healthz", 200), ("/metrics", 200), ("/none", 404), ("/healthz", 200)):
