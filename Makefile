@@ -69,7 +69,7 @@ deps-check: deps-test
 	@deploy/install-packages checking $(DEBS_CHECK)
 
 test: deps-test ## build and run all tests
-	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory unit e2e
 
 check: deps-check ## formatting, static analysis, sanitizers
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
@@ -79,6 +79,11 @@ check: deps-check ## formatting, static analysis, sanitizers
 
 unit: $(UNIT) ## run the C unit tests
 	@set -e; for t in $(UNIT); do echo "== $$(basename $$t)"; $$t; done
+
+# Where tests from outside live; two workers, each with a PostgreSQL of its own.
+PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
+e2e: $(BUILD)/envbot ## run the tests from outside
+	$(PYTEST) tests
 
 format: ## format the C code
 	clang-format -i $(shell git ls-files '*.c' '*.h')

@@ -154,7 +154,7 @@ bool environment_insert(struct db *db, struct environment *env, struct error *er
         "INSERT INTO environments (team, name, cluster, region, owner_workspace, owner_id,"
         " owner_name, owner_mail, owner_zone, template, template_copy, parameters, reason, state,"
         " ttl_seconds, nodes, vcpus, gpus, hourly_usd, monthly_usd)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12::jsonb, $13, $14,"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12::json, $13, $14,"
         " $15::bigint, $16::integer, $17::integer, $18::integer, $19::numeric, $20::numeric)"
         " ON CONFLICT (cluster) WHERE ended_at IS NULL DO NOTHING"
         " RETURNING id, extract(epoch FROM created_at) AS created_at",

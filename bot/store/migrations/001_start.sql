@@ -34,8 +34,8 @@ CREATE TABLE environments (
     owner_zone      text,
     -- what was asked for: the template as it was then, and the values put into it
     template        text NOT NULL,
-    template_copy   jsonb NOT NULL,
-    parameters      jsonb NOT NULL,
+    template_copy   json NOT NULL,
+    parameters      json NOT NULL,  -- json, not jsonb: people see them in their order
     reason          text NOT NULL DEFAULT '',
     revision        integer NOT NULL DEFAULT 1,
     tally           jsonb,                  -- what the card says of the votes

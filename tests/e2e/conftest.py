@@ -1,0 +1,48 @@
+import itertools
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from company import Company  # noqa: E402
+from postgres import Postgres  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    server = Postgres().start()
+    yield server
+    server.remove()
+
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def company(tmp_path, postgres, request):
+    """A factory: company(options…) makes a world; what went wrong is shown when a test fails."""
+    made = []
+
+    def make(**more):
+        one = Company(tmp_path, postgres, f"t{os.getpid()}_{next(numbers)}", **more)
+        made.append(one)
+        return one
+
+    yield make
+    failed = getattr(request.node, "failed", False)
+    for one in made:
+        violations = one.slack.violations() if one.slack_program.process.poll() is None else []
+        if failed:
+            for bot in one.bots:
+                print(f"--- {bot.log_path}\n{bot.log()[-4000:]}")
+        one.stop()
+        assert failed or not violations, f"Slack refused what the bot sent: {violations}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call" and outcome.get_result().failed:
+        item.failed = True

@@ -1,0 +1,127 @@
+"""A private PostgreSQL: its own cluster in a folder, on a unix socket, never as root."""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import psycopg2
+
+
+def find_binaries():
+    """Where Debian keeps initdb and postgres of the newest version installed."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"),
+                   key=lambda p: int(p.split("/")[4]))
+    if not found:
+        raise RuntimeError("PostgreSQL is not installed: run `make deps-test`")
+    return found[-1]
+
+
+class Postgres:
+    """start() makes the cluster if there is none. As root it runs as the user postgres."""
+
+    def __init__(self, directory=None, durable=False):
+        self.binaries = find_binaries()
+        self.temporary = directory is None
+        self.directory = directory or tempfile.mkdtemp(prefix="envbot-pg-")
+        self.durable = durable
+        self.process = None
+        self.user = "postgres" if os.getuid() == 0 else None
+        self.owner = self.user or pwd.getpwuid(os.getuid()).pw_name
+        if self.user:
+            account = pwd.getpwnam(self.user)
+            os.makedirs(self.directory, exist_ok=True)
+            os.chown(self.directory, account.pw_uid, account.pw_gid)
+        os.chmod(self.directory, 0o755)
+
+    @property
+    def data(self):
+        return os.path.join(self.directory, "data")
+
+    def options(self):
+        return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
+
+    def start(self):
+        if not os.path.exists(os.path.join(self.data, "PG_VERSION")):
+            subprocess.run([f"{self.binaries}/initdb", "-D", self.data, "-A", "trust", "-E", "UTF8",
+                            "--locale=C.UTF-8", "-U", self.owner, "--no-sync"],
+                           check=True, stdout=subprocess.DEVNULL, cwd="/", **self.options())
+        settings = {"listen_addresses": "", "unix_socket_directories": self.directory,
+                    "max_connections": "200", "log_min_messages": "warning",
+                    "shared_buffers": "64MB"}
+        if not self.durable:
+            settings.update(fsync="off", synchronous_commit="off", full_page_writes="off")
+        arguments = [f"{self.binaries}/postgres", "-D", self.data]
+        for name, value in settings.items():
+            arguments += ["-c", f"{name}={value}"]
+        log = open(os.path.join(self.directory, "log"), "ab")
+        self.process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd="/",
+                                        start_new_session=True, **self.options())
+        log.close()
+        self.wait()
+        return self
+
+    def wait(self, seconds=30):
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                psycopg2.connect(self.url("postgres")).close()
+                return
+            except psycopg2.OperationalError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    with open(os.path.join(self.directory, "log"), errors="replace") as log:
+                        raise RuntimeError("PostgreSQL does not start:\n" + log.read()[-2000:])
+                time.sleep(0.05)
+
+    def stop(self, how=signal.SIGINT):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+
+    def remove(self):
+        self.stop()
+        if self.temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def url(self, database):
+        return f"postgresql://{self.owner}@/{database}?host={self.directory}"
+
+    def make_database(self, name):
+        connection = psycopg2.connect(self.url("postgres"))
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+        connection.close()
+        return Database(self.url(name))
+
+
+class Database:
+    def __init__(self, url):
+        self.url = url
+
+    def query(self, sql, *values):
+        """The rows as a list of dicts; [] for a statement without rows."""
+        connection = psycopg2.connect(self.url)
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                if cursor.description is None:
+                    return []
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row)) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
+    def one(self, sql, *values):
+        rows = self.query(sql, *values)
+        return next(iter(rows[0].values())) if rows else None
