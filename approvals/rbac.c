@@ -1,382 +1,32 @@
-#include "approvals/rbac.h"
+/* The question, as pkg/registry/rbac and plugin/pkg/auth/authorizer/rbac of Kubernetes answer it.
+ */
+#include "approvals/rbac_rules.h"
 
-#include "base/text.h"
-#include "base/tree.h"
-
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <talloc.h>
 
-/* A Role or ClusterRole; its rules stay JSON: {verbs, apiGroups, resources, resourceNames}. */
-struct role {
-    const char *namespace; /* "" for a ClusterRole */
-    const char *name;
-    const cJSON *rules; /* array */
-    const cJSON *labels, *aggregation;
-};
-
-struct binding {
-    const char *namespace; /* "" for a ClusterRoleBinding */
-    const char *name;
-    bool to_cluster_role;
-    const char *role_name;
-    const cJSON *subjects;
-    const char *file;
-    int line;
-    struct role **roles; /* resolved: the role, with what it aggregates; NULL-terminated */
-};
-
-struct rbac {
-    struct role *roles;
-    size_t role_count;
-    struct binding *bindings;
-    size_t binding_count;
-};
-
-struct reading {
-    struct rbac *rbac;
-    char *problems;
-    const struct tree *tree;
-};
-
-static void problem(struct reading *r, const cJSON *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void problem(struct reading *r, const cJSON *node, const char *format, ...)
+static bool has(const char *const *list, const char *word)
 {
-    r->problems = talloc_asprintf_append(r->problems, "%s:%d: ", r->tree->file,
-                                         node ? tree_line(r->tree, node) : 1);
-    va_list args;
-    va_start(args, format);
-    r->problems = talloc_vasprintf_append(r->problems, format, args);
-    va_end(args);
-    r->problems = talloc_strdup_append(r->problems, "\n");
-}
-
-static bool known_keys(struct reading *r, const cJSON *mapping, const char *const *known)
-{
-    size_t count = 0;
-    while (known[count])
-        count++;
-    bool ok = true;
-    const cJSON *each;
-    cJSON_ArrayForEach(each, mapping)
-    {
-        bool found = false;
-        for (size_t i = 0; i < count; i++)
-            found = found || strcmp(known[i], each->string) == 0;
-        if (found)
-            continue;
-        const char *near = text_nearest(each->string, known, count);
-        problem(r, each, "%s is not a key of this%s%s%s", each->string,
-                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-        ok = false;
-    }
-    return ok;
-}
-
-static bool is_text_list(const cJSON *list)
-{
-    const cJSON *each;
-    cJSON_ArrayForEach(each, list) if (!cJSON_IsString(each)) return false;
-    return cJSON_IsArray(list);
-}
-
-static bool check_rule(struct reading *r, const cJSON *rule)
-{
-    static const char *const keys[] = {"verbs",         "apiGroups",       "resources",
-                                       "resourceNames", "nonResourceURLs", NULL};
-    if (!cJSON_IsObject(rule)) {
-        problem(r, rule, "a rule is a mapping with verbs, apiGroups and resources");
-        return false;
-    }
-    bool ok = known_keys(r, rule, keys);
-    if (cJSON_GetObjectItemCaseSensitive(rule, "nonResourceURLs")) {
-        problem(r, rule, "nonResourceURLs means nothing to envbot: this rule is passed over");
-        return false;
-    }
-    for (int i = 0; i < 3; i++) {
-        const cJSON *list = cJSON_GetObjectItemCaseSensitive(rule, keys[i]);
-        if (!is_text_list(list) || !list->child) {
-            problem(r, rule, "a rule needs %s: a list of texts, not empty", keys[i]);
-            ok = false;
-        }
-    }
-    const cJSON *names = cJSON_GetObjectItemCaseSensitive(rule, "resourceNames");
-    if (names && !is_text_list(names)) {
-        problem(r, names, "resourceNames is a list of texts");
-        ok = false;
-    }
-    return ok;
-}
-
-/* The rules that are in order, as a list of their own: what is broken grants nothing. */
-static cJSON *sound_rules(struct reading *r, const cJSON *rules)
-{
-    cJSON *sound = json_array(r->rbac);
-    const cJSON *each;
-    cJSON_ArrayForEach(each, rules) if (check_rule(r, each))
-        cJSON_AddItemToArray(sound, cJSON_Duplicate(each, true));
-    return sound;
-}
-
-static const char *keep_text(struct reading *r, const cJSON *root, const char *path)
-{
-    return talloc_strdup(r->rbac, json_string_or_empty(root, path));
-}
-
-static void add_role(struct reading *r, const cJSON *document, bool cluster)
-{
-    static const char *const keys[] = {"apiVersion",      "kind", "metadata", "rules",
-                                       "aggregationRule", NULL};
-    known_keys(r, document, keys);
-    const cJSON *rules = cJSON_GetObjectItemCaseSensitive(document, "rules");
-    if (rules && !cJSON_IsArray(rules) && !cJSON_IsNull(rules)) {
-        problem(r, rules, "rules is a list");
-        return;
-    }
-    struct rbac *rbac = r->rbac;
-    rbac->roles = talloc_realloc(rbac, rbac->roles, struct role, (unsigned)rbac->role_count + 1);
-    const cJSON *labels = json_at(document, "metadata.labels");
-    const cJSON *aggregation = json_at(document, "aggregationRule.clusterRoleSelectors");
-    rbac->roles[rbac->role_count++] = (struct role){
-        .namespace = cluster ? "" : keep_text(r, document, "metadata.namespace"),
-        .name = keep_text(r, document, "metadata.name"),
-        .rules = sound_rules(r, rules),
-        .labels = labels ? json_own(rbac, cJSON_Duplicate(labels, true)) : NULL,
-        .aggregation = aggregation ? json_own(rbac, cJSON_Duplicate(aggregation, true)) : NULL,
-    };
-}
-
-static bool check_subject(struct reading *r, const cJSON *subject)
-{
-    static const char *const keys[] = {"kind", "name", "namespace", "apiGroup", NULL};
-    const char *kind = json_string_or_empty(subject, "kind");
-    const char *group = json_string_or_empty(subject, "apiGroup");
-    bool account = strcmp(kind, "ServiceAccount") == 0;
-    bool ok = known_keys(r, subject, keys);
-    if (!account && strcmp(kind, "User") != 0 && strcmp(kind, "Group") != 0) {
-        problem(r, subject, "a subject is a User, a Group or a ServiceAccount, not “%s”", kind);
-        ok = false;
-    } else if (account ? *group != '\0' : strcmp(group, "rbac.authorization.k8s.io") != 0) {
-        problem(r, subject, "a %s has the apiGroup “%s”", kind,
-                account ? "" : "rbac.authorization.k8s.io");
-        ok = false;
-    }
-    if (!*json_string_or_empty(subject, "name")) {
-        problem(r, subject, "a subject needs a name");
-        ok = false;
-    }
-    if (account && !*json_string_or_empty(subject, "namespace")) {
-        problem(r, subject, "a ServiceAccount needs its namespace");
-        ok = false;
-    }
-    return ok;
-}
-
-static void add_binding(struct reading *r, const cJSON *document, bool cluster)
-{
-    static const char *const keys[] = {"apiVersion", "kind",    "metadata",
-                                       "subjects",   "roleRef", NULL};
-    static const char *const ref_keys[] = {"apiGroup", "kind", "name", NULL};
-    known_keys(r, document, keys);
-    const cJSON *ref = cJSON_GetObjectItemCaseSensitive(document, "roleRef");
-    const char *kind = json_string_or_empty(ref, "kind");
-    bool to_cluster = strcmp(kind, "ClusterRole") == 0;
-    if (!ref || (!to_cluster && (cluster || strcmp(kind, "Role") != 0)) ||
-        strcmp(json_string_or_empty(ref, "apiGroup"), "rbac.authorization.k8s.io") != 0 ||
-        !known_keys(r, ref, ref_keys)) {
-        problem(r, ref ? ref : document,
-                "roleRef names a %sClusterRole with apiGroup rbac.authorization.k8s.io",
-                cluster ? "" : "Role or ");
-        return;
-    }
-    cJSON *subjects = json_array(r->rbac);
-    const cJSON *each;
-    cJSON_ArrayForEach(
-        each, cJSON_GetObjectItemCaseSensitive(document, "subjects")) if (check_subject(r, each))
-        cJSON_AddItemToArray(subjects, cJSON_Duplicate(each, true));
-    struct rbac *rbac = r->rbac;
-    rbac->bindings =
-        talloc_realloc(rbac, rbac->bindings, struct binding, (unsigned)rbac->binding_count + 1);
-    rbac->bindings[rbac->binding_count++] = (struct binding){
-        .namespace = cluster ? "" : keep_text(r, document, "metadata.namespace"),
-        .name = keep_text(r, document, "metadata.name"),
-        .to_cluster_role = to_cluster,
-        .role_name = keep_text(r, ref, "name"),
-        .subjects = subjects,
-        .file = talloc_strdup(rbac, r->tree->file),
-        .line = tree_line(r->tree, ref),
-    };
-}
-
-static void add_document(struct reading *r, const cJSON *document)
-{
-    const char *kind = json_string_or_empty(document, "kind");
-    const char *version = json_string_or_empty(document, "apiVersion");
-    bool cluster = strncmp(kind, "Cluster", 7) == 0;
-    const char *plain = cluster ? kind + 7 : kind;
-    if (strcmp(kind, "List") == 0 && strcmp(version, "v1") == 0) {
-        const cJSON *each;
-        cJSON_ArrayForEach(each, cJSON_GetObjectItemCaseSensitive(document, "items"))
-            add_document(r, each);
-    } else if (strcmp(plain, "Role") != 0 && strcmp(plain, "RoleBinding") != 0) {
-        problem(r, document,
-                "kind “%s” is none of Role, ClusterRole, RoleBinding, "
-                "ClusterRoleBinding, List; it is passed over",
-                kind);
-    } else if (strcmp(version, "rbac.authorization.k8s.io/v1") != 0) {
-        problem(r, document, "apiVersion must be rbac.authorization.k8s.io/v1, not “%s”", version);
-    } else if (!*json_string_or_empty(document, "metadata.name")) {
-        problem(r, document, "metadata.name is missing");
-    } else if (!cluster && !*json_string_or_empty(document, "metadata.namespace")) {
-        problem(r, document, "metadata.namespace is missing: it is the team");
-    } else if (strcmp(plain, "Role") == 0) {
-        add_role(r, document, cluster);
-    } else {
-        add_binding(r, document, cluster);
-    }
-}
-
-static void read_one(struct reading *r, const char *path)
-{
-    void *tmp = talloc_new(NULL);
-    struct tree *trees;
-    int count;
-    struct error err;
-    if (!tree_read_file(tmp, path, &trees, &count, &err)) {
-        r->problems = talloc_asprintf_append(r->problems, "%s\n", err.text);
-    } else {
-        for (int i = 0; i < count; i++) {
-            r->tree = &trees[i];
-            if (!cJSON_IsNull(trees[i].root))
-                add_document(r, trees[i].root);
-        }
-    }
-    talloc_free(tmp);
-}
-
-static bool is_manifest(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return *name != '.' && dot &&
-           (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0);
-}
-
-static bool read_folder(struct reading *r, const char *path, struct error *err)
-{
-    struct dirent **entries;
-    int count = scandir(path, &entries, NULL, alphasort);
-    if (count < 0)
-        return error_set(err, ERROR_CONFIG, "%s cannot be read: %s", path, strerror(errno));
-    for (int i = 0; i < count; i++) {
-        if (is_manifest(entries[i]->d_name)) {
-            char *file = talloc_asprintf(NULL, "%s/%s", path, entries[i]->d_name);
-            read_one(r, file);
-            talloc_free(file);
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    return true;
-}
-
-/* matchLabels only: an empty selector selects every ClusterRole, as in Kubernetes. */
-static bool selects(const cJSON *selector, const struct role *role)
-{
-    const cJSON *each;
-    if (json_at(selector, "matchExpressions"))
-        return false;
-    cJSON_ArrayForEach(each, json_at(selector, "matchLabels"))
-    {
-        const cJSON *label = cJSON_GetObjectItemCaseSensitive(role->labels, each->string);
-        if (!cJSON_IsString(label) || !cJSON_IsString(each) ||
-            strcmp(label->valuestring, each->valuestring) != 0)
-            return false;
-    }
-    return true;
-}
-
-static void add_resolved(struct rbac *rbac, struct binding *binding, struct role *role)
-{
-    size_t count = talloc_array_length(binding->roles);
-    binding->roles = talloc_realloc(rbac, binding->roles, struct role *, (unsigned)count + 1);
-    binding->roles[count - 1] = role;
-    binding->roles[count] = NULL;
-}
-
-static void resolve(struct reading *r, struct binding *binding)
-{
-    struct rbac *rbac = r->rbac;
-    binding->roles = talloc_zero_array(rbac, struct role *, 1);
-    struct role *found = NULL;
-    for (size_t i = 0; i < rbac->role_count; i++) {
-        struct role *role = &rbac->roles[i];
-        const char *namespace = binding->to_cluster_role ? "" : binding->namespace;
-        if (strcmp(role->name, binding->role_name) == 0 && strcmp(role->namespace, namespace) == 0)
-            found = role;
-    }
-    if (!found) {
-        r->problems = talloc_asprintf_append(
-            r->problems, "%s:%d: there is no %s “%s”%s%s: this binding grants nothing\n",
-            binding->file, binding->line, binding->to_cluster_role ? "ClusterRole" : "Role",
-            binding->role_name, binding->to_cluster_role ? "" : " in ",
-            binding->to_cluster_role ? "" : binding->namespace);
-        return;
-    }
-    add_resolved(rbac, binding, found);
-    const cJSON *selector;
-    cJSON_ArrayForEach(selector, found->aggregation)
-    {
-        for (size_t i = 0; i < rbac->role_count; i++)
-            if (!*rbac->roles[i].namespace && &rbac->roles[i] != found &&
-                selects(selector, &rbac->roles[i]))
-                add_resolved(rbac, binding, &rbac->roles[i]);
-    }
-}
-
-bool rbac_read(const void *ctx, const char *path, struct rbac **out, char **problems,
-               struct error *err)
-{
-    struct rbac *rbac = talloc_zero(ctx, struct rbac);
-    struct reading r = {.rbac = rbac, .problems = talloc_strdup(ctx, "")};
-    struct stat status;
-    if (stat(path, &status) != 0)
-        return error_set(err, ERROR_CONFIG, "%s cannot be read: %s", path, strerror(errno));
-    if (S_ISDIR(status.st_mode)) {
-        if (!read_folder(&r, path, err))
-            return false;
-    } else {
-        read_one(&r, path);
-    }
-    for (size_t i = 0; i < rbac->binding_count; i++)
-        resolve(&r, &rbac->bindings[i]);
-    *out = rbac;
-    *problems = r.problems;
-    return true;
-}
-
-/* ---- the question ---- */
-
-static bool list_has(const cJSON *list, const char *word)
-{
-    const cJSON *each;
-    cJSON_ArrayForEach(each, list) if (strcmp(each->valuestring, word) == 0) return true;
+    for (; *list; list++)
+        if (strcmp(*list, word) == 0)
+            return true;
     return false;
 }
 
-/* "*" , "resource", "resource/subresource", "*" + "/subresource": kubernetes' ResourceMatches. */
-static bool resource_matches(const cJSON *resources, const char *resource, const char *subresource)
+static bool has_or_star(const char *const *list, const char *word)
 {
-    const cJSON *each;
+    return has(list, word) || has(list, "*");
+}
+
+/* "*", "resource", "resource/subresource", "*" "/subresource". A plain "*" takes sub-resources
+   along; "resource" alone does not. */
+static bool resource_matches(const char *const *resources, const char *resource,
+                             const char *subresource)
+{
     size_t length = strlen(resource);
-    cJSON_ArrayForEach(each, resources)
-    {
-        const char *rule = each->valuestring;
+    for (; *resources; resources++) {
+        const char *rule = *resources;
         if (strcmp(rule, "*") == 0)
             return true;
         if (!*subresource) {
@@ -393,87 +43,200 @@ static bool resource_matches(const cJSON *resources, const char *resource, const
     return false;
 }
 
-static bool rule_matches(const cJSON *rule, const struct rbac_question *q)
+static bool matches_but_name(const struct rule *rule, const struct rbac_question *q)
 {
-    const cJSON *verbs = json_at(rule, "verbs"), *groups = json_at(rule, "apiGroups");
-    const cJSON *names = json_at(rule, "resourceNames");
-    return (list_has(verbs, "*") || list_has(verbs, q->verb)) &&
-           (list_has(groups, "*") || list_has(groups, q->api_group)) &&
-           resource_matches(json_at(rule, "resources"), q->resource, q->subresource) &&
-           (!names || !names->child || list_has(names, q->name));
+    return has_or_star(rule->verbs, q->verb) && has_or_star(rule->api_groups, q->api_group) &&
+           resource_matches(rule->resources, q->resource, q->subresource);
 }
 
-static bool in_group(const struct rbac_question *q, const char *group)
+/* A question without a name (create of something unnamed, list) is about all of them: a rule for
+   some does not answer it. There is no "*" among names. */
+static bool name_matches(const struct rule *rule, const struct rbac_question *q)
 {
-    if (strcmp(group, "system:authenticated") == 0)
-        return true;
-    for (const char *const *each = q->groups; each && *each; each++)
-        if (strcmp(*each, group) == 0)
-            return true;
-    return false;
+    return !*rule->names || (*q->name && has(rule->names, q->name));
 }
 
-static bool subject_matches(const cJSON *subject, const struct rbac_question *q)
+static const struct rule *granting_rule(const struct binding *binding,
+                                        const struct rbac_question *q)
 {
-    const char *kind = json_string_or_empty(subject, "kind");
-    const char *name = json_string_or_empty(subject, "name");
-    if (strcmp(kind, "User") == 0)
-        return strcmp(name, q->user) == 0;
-    if (strcmp(kind, "Group") == 0)
-        return in_group(q, name);
-    char account[512];
-    snprintf(account, sizeof account, "system:serviceaccount:%s:%s",
-             json_string_or_empty(subject, "namespace"), name);
-    return strcmp(account, q->user) == 0;
+    for (const struct rule **rule = binding->rules; *rule; rule++)
+        if (matches_but_name(*rule, q) && name_matches(*rule, q))
+            return *rule;
+    return NULL;
 }
 
-static bool binding_grants(const struct binding *binding, const struct rbac_question *q)
+/* ---- what is said about it ---- */
+
+/* How near a no was to a yes; the nearest is told. */
+enum near { NEAR_NOTHING, NEAR_ROLE, NEAR_TEAM, NEAR_NAME };
+
+struct answer {
+    struct rbac_reason *why; /* NULL: nobody wants to know */
+    enum near near;
+};
+
+/* Sets the text; where it is too long it ends at a character's boundary. */
+static void tell(struct rbac_reason *why, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void tell(struct rbac_reason *why, const char *format, ...)
 {
-    for (struct role **role = binding->roles; *role; role++) {
-        const cJSON *rule;
-        cJSON_ArrayForEach(rule, (*role)->rules) if (rule_matches(rule, q)) return true;
-    }
-    return false;
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(why->text, sizeof why->text, format, args);
+    va_end(args);
+    if (length < (int)sizeof why->text)
+        return;
+    size_t end = sizeof why->text - 1;
+    while (end > 0 && ((unsigned char)why->text[end - 1] & 0xC0) == 0x80)
+        end--;
+    why->text[end ? end - 1 : 0] = '\0';
 }
 
-static const char *kind_of(const struct binding *binding)
+static const char *binding_kind(const struct binding *binding)
 {
     return *binding->namespace ? "RoleBinding" : "ClusterRoleBinding";
 }
 
-static void explain(const struct binding *binding, const cJSON *subject, struct rbac_reason *why)
+static const char *role_kind(const struct binding *binding)
 {
-    snprintf(why->text, sizeof why->text, "%s \"%s%s%s\" of %s \"%s\" to %s \"%s\"",
-             kind_of(binding), binding->namespace, *binding->namespace ? "/" : "", binding->name,
-             binding->to_cluster_role ? "ClusterRole" : "Role", binding->role_name,
-             json_string_or_empty(subject, "kind"), json_string_or_empty(subject, "name"));
+    return binding->to_cluster_role ? "ClusterRole" : "Role";
+}
+
+static const char *subject_kind_name(enum subject_kind kind)
+{
+    static const char *const names[] = {"User", "Group", "ServiceAccount"};
+    return names[kind];
+}
+
+static void tell_grant(struct rbac_reason *why, const struct grant *grant, const struct rule *rule)
+{
+    const struct binding *b = grant->binding;
+    bool own = strcmp(rule->role, b->role_name) == 0;
+    const char *slash = strrchr(rule->file, '/');
+    tell(why, "%s \"%s%s%s\" of %s \"%s\"%s%s%s to %s \"%s\" (%s:%d)", binding_kind(b),
+         b->namespace, *b->namespace ? "/" : "", b->name, role_kind(b), b->role_name,
+         own ? "" : ", which takes in \"", own ? "" : rule->role, own ? "" : "\",",
+         subject_kind_name(grant->subject->kind), grant->subject->name,
+         slash ? slash + 1 : rule->file, rule->line);
+}
+
+static void tell_names(struct rbac_reason *why, const struct binding *b, const struct rule *rule,
+                       const struct rbac_question *q)
+{
+    char list[256] = "";
+    size_t used = 0;
+    for (const char **name = rule->names; *name; name++) {
+        int more = snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", *name);
+        if (more < 0 || used + (size_t)more >= sizeof list) {
+            list[used] = '\0';
+            break;
+        }
+        used += (size_t)more;
+    }
+    tell(why, "%s \"%s\" of %s \"%s\" allows to %s %s, but only of %s", binding_kind(b), b->name,
+         role_kind(b), b->role_name, q->verb, q->resource, list);
+}
+
+/* A binding that names them and does not grant: keeps it when nothing nearer was met. */
+static void note_near(struct answer *answer, const struct grant *grant,
+                      const struct rbac_question *q)
+{
+    const struct binding *b = grant->binding;
+    const char *ns = b->namespace;
+    if (!answer->why)
+        return;
+    if (*ns && strcmp(ns, q->namespace) != 0) {
+        if (answer->near >= NEAR_TEAM || !granting_rule(b, q))
+            return;
+        answer->near = NEAR_TEAM;
+        tell(answer->why, "RoleBinding \"%s/%s\" of %s \"%s\" allows it, but only in %s", ns,
+             b->name, role_kind(b), b->role_name, ns);
+        return;
+    }
+    for (const struct rule **rule = b->rules; *rule && answer->near < NEAR_NAME; rule++) {
+        if (!matches_but_name(*rule, q))
+            continue;
+        answer->near = NEAR_NAME;
+        tell_names(answer->why, b, *rule, q);
+    }
+    if (answer->near >= NEAR_ROLE)
+        return;
+    answer->near = NEAR_ROLE;
+    tell(answer->why, "%s \"%s\" names them, but %s \"%s\" has no rule for %s of %s",
+         binding_kind(b), b->name, role_kind(b), b->role_name, q->verb, q->resource);
+}
+
+/* ---- the search ---- */
+
+/* The first grant whose namespace is not before this one. */
+static size_t lower_bound(const struct grants *grants, const char *namespace)
+{
+    size_t low = 0, high = grants->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(grants->items[middle].binding->namespace, namespace) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool granted_in(const struct grants *grants, const char *namespace,
+                       const struct rbac_question *q, struct answer *answer)
+{
+    for (size_t i = lower_bound(grants, namespace); i < grants->count; i++) {
+        const struct grant *grant = &grants->items[i];
+        if (strcmp(grant->binding->namespace, namespace) != 0)
+            return false;
+        const struct rule *rule = granting_rule(grant->binding, q);
+        if (!rule)
+            continue;
+        if (answer->why)
+            tell_grant(answer->why, grant, rule);
+        return true;
+    }
+    return false;
+}
+
+static bool granted(const struct grants *table, const char *name, const struct rbac_question *q,
+                    struct answer *answer)
+{
+    const struct grants *grants;
+    HASH_FIND_STR(table, name, grants);
+    if (!grants)
+        return false;
+    if (granted_in(grants, "", q, answer) ||
+        (*q->namespace && granted_in(grants, q->namespace, q, answer)))
+        return true;
+    for (size_t i = 0; answer->why && i < grants->count; i++)
+        note_near(answer, &grants->items[i], q);
+    return false;
 }
 
 bool rbac_allows(const struct rbac *rules, const struct rbac_question *q, struct rbac_reason *why)
 {
-    struct rbac_reason unused;
-    if (!why)
-        why = &unused;
-    snprintf(why->text, sizeof why->text, "no binding names this user or one of their groups");
-    for (size_t i = 0; i < rules->binding_count; i++) {
-        const struct binding *binding = &rules->bindings[i];
-        if (*binding->namespace && strcmp(binding->namespace, q->namespace) != 0)
-            continue;
-        const cJSON *subject;
-        cJSON_ArrayForEach(subject, binding->subjects)
-        {
-            if (!subject_matches(subject, q))
-                continue;
-            if (binding_grants(binding, q)) {
-                explain(binding, subject, why);
-                return true;
-            }
-            snprintf(why->text, sizeof why->text,
-                     "%s \"%s\" names them, but \"%s\" has no rule for %s %s", kind_of(binding),
-                     binding->name, binding->role_name, q->verb, q->resource);
-        }
-    }
+    struct answer answer = {.why = why};
+    if (why)
+        tell(why, "no binding names this user or one of their groups");
+    if (granted(rules->users, q->user, q, &answer) ||
+        granted(rules->groups, "system:authenticated", q, &answer))
+        return true;
+    for (const char *const *group = q->groups; group && *group; group++)
+        if (granted(rules->groups, *group, q, &answer))
+            return true;
     return false;
+}
+
+static void add_once(const void *ctx, const char ***list, unsigned *count, char *text)
+{
+    for (unsigned i = 0; i < *count; i++)
+        if (strcmp((*list)[i], text) == 0)
+            return;
+    *list = talloc_realloc(ctx, *list, const char *, *count + 2);
+    (*list)[(*count)++] = text;
+    (*list)[*count] = NULL;
 }
 
 const char **rbac_subjects(const void *ctx, const struct rbac *rules, const char *namespace,
@@ -489,24 +252,15 @@ const char **rbac_subjects(const void *ctx, const struct rbac *rules, const char
     const char **list = talloc_zero_array(ctx, const char *, 1);
     unsigned count = 0;
     for (size_t i = 0; i < rules->binding_count; i++) {
-        const struct binding *binding = &rules->bindings[i];
-        if ((*binding->namespace && strcmp(binding->namespace, namespace) != 0) ||
-            !binding_grants(binding, &q))
+        const struct binding *b = rules->bindings[i];
+        if ((*b->namespace && strcmp(b->namespace, namespace) != 0) || !granting_rule(b, &q))
             continue;
-        const cJSON *subject;
-        cJSON_ArrayForEach(subject, binding->subjects)
-        {
-            char *text = talloc_asprintf(ctx, "%s %s", json_string_or_empty(subject, "kind"),
-                                         json_string_or_empty(subject, "name"));
-            bool known = false;
-            for (unsigned k = 0; k < count; k++)
-                known = known || strcmp(list[k], text) == 0;
-            if (known)
-                continue;
-            list = talloc_realloc(ctx, list, const char *, count + 2);
-            list[count++] = text;
-            list[count] = NULL;
-        }
+        for (size_t s = 0; s < b->subject_count; s++)
+            add_once(ctx, &list, &count,
+                     talloc_asprintf(ctx, "%s %s", subject_kind_name(b->subjects[s].kind),
+                                     b->subjects[s].kind == SUBJECT_ACCOUNT
+                                         ? b->subjects[s].user_name
+                                         : b->subjects[s].name));
     }
     return list;
 }

@@ -11,7 +11,7 @@ struct rbac; /* immutable once read: threads share it */
 
 struct rbac_question {
     const char *user;
-    const char *const *groups; /* NULL-terminated; system:authenticated is added by us */
+    const char *const *groups; /* NULL-terminated, or NULL; system:authenticated is added by us */
     const char *namespace;     /* the team; "" = all (cluster-wide) */
     const char *verb;
     const char *api_group;   /* "envbot.dev" */
@@ -20,18 +20,25 @@ struct rbac_question {
     const char *name;        /* the template; "" matches no rule with resourceNames */
 };
 
-/* Which rule it was, or what came nearest; texts live as long as the rules. */
+/* Which rule it was:
+     RoleBinding "payments/approvers" of ClusterRole "envbot-approver" to Group "slack:approvers"
+     (roles.yaml:24)
+   or what came nearest. UTF-8, also when it was too long and is cut. */
 struct rbac_reason {
-    char text[512]; /* RoleBinding "payments/approvers" of ClusterRole "envbot-approver" to Group …
-                     */
+    char text[512];
 };
 
-/* Reads a manifest file, or every .yaml, .yml and .json of a folder. Broken pieces grant nothing
-   and are told in *problems ("file:line: …", a line each, ctx; "" when all is well). False only
-   when the path cannot be read at all. */
+/* Reads a manifest file, or every .yaml, .yml and .json of a folder, in the order of their names:
+   Role, ClusterRole (with aggregationRule), RoleBinding, ClusterRoleBinding, List. What is broken
+   grants nothing and is told in *problems ("file:line: …", a line each, ctx; "" when all is well);
+   the rest works. Broken is a rule, a subject, or where it is not one of these, the whole manifest:
+   unknown keys, kinds and API groups, missing names, a role that does not exist. Of two with one
+   kind and name the later counts, as with kubectl apply, and that is told too. False only when the
+   path cannot be read at all; then nothing is set but *problems. */
 bool rbac_read(const void *ctx, const char *path, struct rbac **out, char **problems,
                struct error *err);
 
+/* why may be NULL, which is faster for a no. */
 bool rbac_allows(const struct rbac *rules, const struct rbac_question *question,
                  struct rbac_reason *why);
 
