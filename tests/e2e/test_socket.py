@@ -545,7 +545,8 @@ def test_passing_troubles_are_tried_again(door, start):
 
 def test_an_upgrade_that_is_refused_sent_elsewhere_or_never_answered_is_tried_again(door, start):
     door.upgrades = [web.Response(status=408), web.Response(status=500, text="x" * 100_000),
-                     web.HTTPFound(f"http://127.0.0.1:{door.port}/link/?ticket=stolen"),
+                     web.Response(status=302, headers={
+                         "Location": f"http://127.0.0.1:{door.port}/link/?ticket=stolen"}),
                      web.Response(text="hello"), None]
     bot = start("--connections=1", "--cap=100", "--hello=500")
     door.wait_acked(ready(door, 1).ask())
