@@ -18,12 +18,13 @@ def test_a_cluster_from_the_first_word_to_the_last(company):
 
     c.wait_state("demo", "ready")
     c.settle()
+    assert [m["to"] for m in c.aws.mails()] == [["developer@example.com"]]
     assert "payments-demo" in c.eksctl.clusters()
     assert len(c.eksctl.calls("create")) == 1
     story = c.thread_text("demo")
     assert "aws eks update-kubeconfig" in story or "ready" in story.lower()
     _, _, card = c.message("demo", "card")
-    assert "approve" not in str(card["blocks"])  # the buttons are gone
+    assert "action_id" not in str(card["blocks"])  # the buttons are gone
     assert "approver" in str(card["blocks"])
 
     answer = c.slack.type("U0DEV", "C0GEN", "extend demo 4h")
