@@ -82,7 +82,7 @@ unit: $(UNIT) ## run the C unit tests
 
 # Where tests from outside live; two workers, each with a PostgreSQL of its own.
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
-e2e: $(BUILD)/envbot ## run the tests from outside
+e2e: $(BUILD)/envbot $(DRIVERS) ## run the tests from outside
 	$(PYTEST) tests
 
 format: ## format the C code

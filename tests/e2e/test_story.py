@@ -12,7 +12,7 @@ def test_a_cluster_from_the_first_word_to_the_last(company):
 
     channel, ts, card = c.message("demo", "card")
     assert channel == "C0PLAT"
-    assert "developer" in str(card["blocks"]) or "U0DEV" in str(card["blocks"])
+    assert "<@U0DEV> asks for *payments/demo*" in str(card["blocks"])
     c.slack.click("U0APPR", channel, ts, "approve")
     c.wait_state("demo", "creating", "ready")
 
@@ -25,7 +25,7 @@ def test_a_cluster_from_the_first_word_to_the_last(company):
     assert "aws eks update-kubeconfig" in story or "ready" in story.lower()
     _, _, card = c.message("demo", "card")
     assert "action_id" not in str(card["blocks"])  # the buttons are gone
-    assert "approver" in str(card["blocks"])
+    assert "*approved* by <@U0APPR>" in str(card["blocks"])
 
     answer = c.slack.type("U0DEV", "C0GEN", "extend demo 4h")
     assert "4 h more" in answer["shown"][0]["text"]
