@@ -314,6 +314,13 @@ static void read_team(struct reading *r, const cJSON *node, struct config_team *
     team->approvers_channel = team_text(r, node, "approvers_channel");
     team->slack_group = team_text(r, node, "slack_group");
     team->iam_role_arn = team_text(r, node, "iam_role_arn");
+    /* arn:aws:iam::111122223333:role/NAME, the partition may differ (aws-cn, aws-us-gov) */
+    if (*team->iam_role_arn &&
+        (strncmp(team->iam_role_arn, "arn:aws", 7) != 0 || !strstr(team->iam_role_arn, ":role/")))
+        problem(r, cJSON_GetObjectItemCaseSensitive(node, "iam_role_arn"),
+                "teams: “%s” is not the ARN of a role; it looks like "
+                "arn:aws:iam::111122223333:role/NAME",
+                team->iam_role_arn);
     if (!text_is_label(team->name, 40))
         problem(r, node,
                 "teams: “%s” is not a team's name: small letters, digits and -, at most 40",

@@ -200,7 +200,7 @@ static int render_main(struct arguments *arguments)
         json_set_string(given, key, equals + 1);
     }
     json_set_string(tags, "envbot:managed", "true");
-    struct template_target target = {"team-name", t->regions[0], tags};
+    struct template_target target = {"team-name", t->regions[0], tags, ""};
     cJSON *values = template_values(ctx, t, given, &err);
     cJSON *tree = values ? template_render(ctx, t, values, &target, &err) : NULL;
     if (!tree)

@@ -173,10 +173,11 @@ static bool judge(struct call *call, struct wish *wish, struct error *err)
     wish->values = template_values(call, t, wish->given, err);
     if (!wish->values)
         return false;
-    struct template_target target = {.cluster =
-                                         talloc_asprintf(call, "%s-%s", wish->team, wish->name),
-                                     .region = wish->region,
-                                     .tags = json_object(call)};
+    struct template_target target = {
+        .cluster = talloc_asprintf(call, "%s-%s", wish->team, wish->name),
+        .region = wish->region,
+        .tags = json_object(call),
+        .role = config_team(call->app->config, wish->team)->iam_role_arn};
     wish->cluster_config = template_render(call, t, wish->values, &target, err);
     if (!wish->cluster_config || !template_resources(call->app->templates, wish->cluster_config,
                                                      wish->region, &wish->resources, err))

@@ -51,6 +51,25 @@ static cJSON *tags_of(const void *ctx, const struct environment *env)
     return tags;
 }
 
+/* The role with which the team's people use their clusters; "" for none. */
+static const char *role_of(const struct run *run)
+{
+    const struct config_team *team = config_team(run->config, run->env->team);
+    return team ? team->iam_role_arn : "";
+}
+
+static bool grants(const cJSON *config, const char *role)
+{
+    const cJSON *entry;
+    cJSON_ArrayForEach(
+        entry,
+        json_at(
+            config,
+            "accessConfig.accessEntries")) if (strcmp(json_string_or_empty(entry, "principalARN"),
+                                                      role) == 0) return true;
+    return false;
+}
+
 /* The ClusterConfig from the request's own copy of the template. */
 static cJSON *cluster_config(struct run *run, struct error *err)
 {
@@ -58,7 +77,7 @@ static cJSON *cluster_config(struct run *run, struct error *err)
     if (!template_from_json(run->env, run->env->template, run->env->template_copy, &t, err))
         return NULL;
     struct template_target target = {run->env->cluster, run->env->region,
-                                     tags_of(run->env, run->env)};
+                                     tags_of(run->env, run->env), role_of(run)};
     return template_render(run->env, t, run->env->parameters, &target, err);
 }
 
@@ -144,6 +163,7 @@ static enum outcome create(struct run *run)
     }
     char *yaml = tree_yaml(run->env, config);
     int groups = cJSON_GetArraySize(json_at(config, "managedNodeGroups"));
+    bool for_role = grants(config, role_of(run));
     enum outcome outcome;
     bool created = false, cleaned = false;
     while (!late(run)) {
@@ -152,8 +172,11 @@ static enum outcome create(struct run *run)
         if (supervise_stop)
             return OUTCOME_AGAIN;
         struct look now = look_now(run, groups);
-        if (now.facts)
+        if (now.facts) {
             run->env->seen = now.facts;
+            if (for_role)
+                json_set_string(now.facts, "role", role_of(run));
+        }
         switch (now.seen) {
         case SEEN_READY:
             return OUTCOME_READY;

@@ -159,8 +159,8 @@ static void check_template(struct reading *r, const struct template *t)
         return;
     }
     cJSON *holes = tree_holes(r->ctx, json_at(source, "cluster"));
-    const char *known[64] = {"cluster", "region", "tags"};
-    size_t count = 3;
+    const char *known[64] = {"cluster", "region", "tags", "role"};
+    size_t count = 4;
     cJSON_ArrayForEach(each, json_at(source, "parameters")) if (count < 64) known[count++] =
         each->string;
     cJSON_ArrayForEach(each, holes)
@@ -169,8 +169,7 @@ static void check_template(struct reading *r, const struct template *t)
             continue;
         const char *near = text_nearest(each->valuestring, known, count);
         problem(r, json_at(source, "cluster"),
-                "${%s} is neither a parameter nor one of cluster, "
-                "region, tags%s%s%s",
+                "${%s} is neither a parameter nor one of cluster, region, tags, role%s%s%s",
                 each->valuestring, near ? "; did you mean " : "", near ? near : "",
                 near ? "?" : "");
     }
@@ -183,10 +182,15 @@ static void try_defaults(struct reading *r, const struct template_set *set,
     struct error err;
     struct template_resources resources;
     cJSON *none = json_object(r->ctx);
-    struct template_target target = {"try-it", t->regions[0], none};
+    static const char *const roles[] = {"", "arn:aws:iam::111122223333:role/try-it"};
     cJSON *values = template_values(r->ctx, t, none, &err);
-    cJSON *config = values ? template_render(r->ctx, t, values, &target, &err) : NULL;
-    if (!config || !template_resources(set, config, t->regions[0], &resources, &err))
+    bool ok = values != NULL;
+    for (int i = 0; ok && i < 2; i++) {
+        struct template_target target = {"try-it", t->regions[0], none, roles[i]};
+        cJSON *config = template_render(r->ctx, t, values, &target, &err);
+        ok = config && template_resources(set, config, t->regions[0], &resources, &err);
+    }
+    if (!ok)
         problem(r, json_at(r->tree->root, "cluster"), "with its defaults: %s", err.text);
 }
 
@@ -396,6 +400,7 @@ cJSON *template_render(const void *ctx, const struct template *t, const cJSON *v
     json_set_string(all, "cluster", target->cluster);
     json_set_string(all, "region", target->region);
     json_set(all, "tags", cJSON_Duplicate(target->tags, true));
+    json_set_string(all, "role", target->role);
     cJSON *config = tree_fill(ctx, json_at(t->source, "cluster"), all, TREE_PLAIN, true, err);
     if (!config)
         error_prefix(err, "template %s: cluster", t->name);

@@ -38,10 +38,11 @@ bool template_from_json(const void *ctx, const char *name, const cJSON *source,
 cJSON *template_values(const void *ctx, const struct template *t, const cJSON *given,
                        struct error *err);
 
-/* What ${cluster}, ${region} and ${tags} become. tags: an object of strings. */
+/* What ${cluster}, ${region}, ${tags} and ${role} become. */
 struct template_target {
     const char *cluster, *region;
-    const cJSON *tags;
+    const cJSON *tags; /* an object of strings */
+    const char *role;  /* the IAM role with which the team's people use it; "" for none */
 };
 /* The ClusterConfig as a tree. */
 cJSON *template_render(const void *ctx, const struct template *t, const cJSON *values,

@@ -113,8 +113,9 @@ static void add_cluster(cJSON *view, const struct environment *env)
     json_set_string(view, "version", json_string_or_empty(env->seen, "version"));
     json_set_string(view, "endpoint", json_string_or_empty(env->seen, "endpoint"));
     json_set_number(view, "seen_nodes", json_number(env->seen, "nodes", 0));
-    json_set_format(view, "kubeconfig", "aws eks update-kubeconfig --region %s --name %s",
-                    env->region, env->cluster);
+    const char *role = json_string_or_empty(env->seen, "role");
+    json_set_format(view, "kubeconfig", "aws eks update-kubeconfig --region %s --name %s%s%s",
+                    env->region, env->cluster, *role ? " --role-arn " : "", role);
 }
 
 /* The plan, each task with all its members, and whether it is shown: while something is being done,

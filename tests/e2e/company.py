@@ -59,6 +59,7 @@ TEAMS = """
     channel: C0PAY
     approvers_channel: C0PLAT
     members: [U0DEV, U0DEV2, U0BYST]
+    iam_role_arn: arn:aws:iam::111122223333:role/payments
     quota: {environments: 5, nodes: 20, vcpus: 80, gpus: 2, monthly_usd: 5000}
   - name: search
     channel: C0SEARCH

@@ -21,8 +21,10 @@ def test_a_cluster_from_the_first_word_to_the_last(company):
     assert [m["to"] for m in c.aws.mails()] == [["developer@example.com"]]
     assert "payments-demo" in c.eksctl.clusters()
     assert len(c.eksctl.calls("create")) == 1
-    story = c.thread_text("demo")
-    assert "aws eks update-kubeconfig" in story or "ready" in story.lower()
+    role = "arn:aws:iam::111122223333:role/payments"
+    assert role in c.eksctl.calls("create")[0]["stdin"]
+    assert ("aws eks update-kubeconfig --region eu-central-1 --name payments-demo "
+            f"--role-arn {role}") in c.thread_text("demo")
     _, _, card = c.message("demo", "card")
     assert "action_id" not in str(card["blocks"])  # the buttons are gone
     assert "*approved* by <@U0APPR>" in str(card["blocks"])
