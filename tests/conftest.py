@@ -1,10 +1,12 @@
+"""What every test from outside starts from: a PostgreSQL for the run, a company for the test."""
+
 import itertools
 import os
 import sys
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e"))
 
 from company import Company  # noqa: E402
 from postgres import Postgres  # noqa: E402
