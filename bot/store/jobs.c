@@ -154,10 +154,14 @@ bool jobs_startable(const void *ctx, struct db *db, const struct job_bounds *bou
                  "(SELECT id FROM jobs WHERE state = 'running' AND lease_until < now()"
                  "  ORDER BY lease_until LIMIT 100)"
                  " UNION ALL"
-                 " (SELECT id FROM jobs WHERE state = 'queued' AND not_before <= now()"
+                 " (SELECT id FROM (SELECT id, region, not_before, row_number() OVER"
+                 "    (PARTITION BY region ORDER BY not_before, id) AS place"
+                 "    FROM jobs WHERE state = 'queued' AND not_before <= now()) waiting"
+                 "  WHERE place <= $2::bigint - (SELECT count(*) FROM jobs r"
+                 "   WHERE r.state = 'running' AND r.region = waiting.region)"
                  "  ORDER BY not_before, id LIMIT greatest(0, $1::bigint -"
                  "   (SELECT count(*) FROM jobs WHERE state = 'running')))",
-                 P(number(tmp, bounds->parallel)));
+                 P(number(tmp, bounds->parallel), number(tmp, bounds->per_region)));
     if (rows) {
         *count = rows_count(rows);
         *ids = talloc_array(ctx, int64_t, (unsigned)*count + 1);
