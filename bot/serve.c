@@ -11,7 +11,6 @@
 #include "lifecycle/clock.h"
 #include "lifecycle/outbox.h"
 #include "lifecycle/states.h"
-#include "lifecycle/view.h"
 #include "slack/socket.h"
 #include "slack/web.h"
 #include "store/migrate.h"
@@ -351,10 +350,7 @@ int serve(const struct config *config)
     server->queue.last = &server->queue.first;
     pthread_mutex_init(&server->queue.lock, NULL);
     pthread_cond_init(&server->queue.filled, NULL);
-    view_command = config->slack.command;
-    lifecycle_rules.request_lapses = config->limits.request_lapses;
-    memcpy(lifecycle_rules.warn_before, config->limits.warn_before,
-           sizeof lifecycle_rules.warn_before);
+    lifecycle_configure(config);
     int code = run(server);
     pthread_cond_destroy(&server->queue.filled);
     pthread_mutex_destroy(&server->queue.lock);

@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "lifecycle/say.h"
+#include "lifecycle/view.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -92,6 +93,14 @@ static const char *what_goes_on(const char *state)
         if (strcmp(table[i].state, state) == 0)
             return table[i].words;
     return state;
+}
+
+void lifecycle_configure(const struct config *config)
+{
+    view_command = config->slack.command;
+    lifecycle_rules.request_lapses = config->limits.request_lapses;
+    memcpy(lifecycle_rules.warn_before, config->limits.warn_before,
+           sizeof lifecycle_rules.warn_before);
 }
 
 /* Conditions on an event that the state alone does not tell. */

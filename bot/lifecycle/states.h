@@ -2,6 +2,7 @@
 #ifndef LIFECYCLE_STATES_H
 #define LIFECYCLE_STATES_H
 
+#include "config.h"
 #include "store/audit.h"
 #include "store/environments.h"
 
@@ -44,12 +45,16 @@ extern const struct transition transitions[];
 const struct transition *transition_find(const char *from, enum event event);
 const char *event_name(enum event event);
 
-/* How long this process's configuration lets things take; set once at start. */
+/* How long the configuration lets things take. */
 struct lifecycle_rules {
     int64_t warn_before[8]; /* seconds before the end, 0-terminated */
     int64_t request_lapses; /* seconds, where the template does not say */
 };
 extern struct lifecycle_rules lifecycle_rules;
+
+/* What every process that takes events calls once, before it does: the rules, and the command that
+   messages mention. */
+void lifecycle_configure(const struct config *config);
 
 /* Takes the event on a locked environment inside the caller's transaction: changes the row (and
    env), sets its times and due_at, queues or cancels its job, writes the audit row and the outbox

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "lifecycle/outbox.h"
-#include "lifecycle/view.h"
+#include "lifecycle/states.h"
 #include "store/migrate.h"
 
 #include <signal.h>
@@ -36,7 +36,7 @@ int main(void)
     struct db *db = db_new(ctx, config->database.url, "outbox_bot", 0);
     if (!migrate(db, NULL, &err))
         return failed("migrations", err.text);
-    view_command = config->slack.command;
+    lifecycle_configure(config);
     struct breaker *slack =
         breaker_new(ctx, &(struct breaker_options){.name = "slack", .open_ms = 300}, NULL);
     struct outbox *outbox = outbox_start(
