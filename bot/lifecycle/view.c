@@ -188,6 +188,17 @@ static void add_tally(cJSON *view, const struct environment *env)
     }
 }
 
+/* How much more time to suggest: about half of what it has, in a round number. */
+static char *extension_of(const void *ctx, int64_t ttl)
+{
+    static const int64_t units[] = {86400, 3600, 60, 1};
+    int64_t half = ttl > 1 ? ttl / 2 : 1;
+    size_t i = 0;
+    while (half < 2 * units[i] && units[i] > 1)
+        i++;
+    return duration_short(ctx, half - half % units[i]);
+}
+
 cJSON *view_of(const void *ctx, const struct environment *env)
 {
     void *tmp = talloc_new(NULL);
@@ -211,6 +222,7 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     json_set_number(view, "vcpus", env->vcpus);
     json_set_number(view, "gpus", env->gpus);
     json_set_string(view, "ttl", duration_text(tmp, env->ttl_seconds));
+    json_set_string(view, "extension", extension_of(tmp, env->ttl_seconds));
     json_set_string(view, "command", view_command);
     json_set_string(view, "message_link", "");
     add_state(view, env);

@@ -14,7 +14,8 @@ extern const char *view_command;
      owner (id), owner_name, owner_mail, mention (for raw:mention: <@U…>),
      parameters: [{name, title, value}], parameters_text ("2 nodes, t3.large, 1.34"),
      nodes, vcpus, gpus, hourly, monthly (text with $), cost_for_ttl,
-     ttl ("8 h"), created, decided, ready, expires, ended: {unix, text (UTC), slack (for raw:
+     ttl ("8 h"), extension ("4h": how much more to suggest), created, decided, ready, expires,
+   ended: {unix, text (UTC), slack (for raw:
    <!date^…|…>), left ("3 h 10 min" from now, "" when over)} or null, version, endpoint, seen_nodes,
    kubeconfig (the aws eks line) when ready, tally: {line, needed, votes: […]} or null, decision:
    {word, by, mention, reason} or null, quota: {before, after} or null (written with the tally by
