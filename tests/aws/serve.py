@@ -18,8 +18,10 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
+from kept import Kept  # noqa: E402
 from signature import Refused, verify  # noqa: E402
 
 KEYS = {"AKIDEXAMPLE": ("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)}
@@ -50,6 +52,13 @@ class Aws:
         self.seq += 1
         event, self.event = self.event, asyncio.Event()
         event.set()
+
+    def saved(self):
+        return {"seq": self.seq, "mails": self.mails, "messages": self.messages}
+
+    def restore(self, saved):
+        self.seq, self.mails, self.messages = saved["seq"], saved["mails"], saved["messages"]
+        self.changed()
 
     def take_fault(self, operation):
         for fault in self.faults:
@@ -253,9 +262,12 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--ready-file", help="gets {url, pid} when it listens")
+    parser.add_argument("--state", help="a file that keeps mails and messages")
     arguments = parser.parse_args()
     app = web.Application(client_max_size=MOST_BYTES + (1 << 20))
-    app.add_routes(Aws().routes())
+    aws = Aws()
+    kept = Kept(arguments.state, aws)
+    app.add_routes(aws.routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", arguments.port, shutdown_timeout=1)
@@ -269,7 +281,7 @@ async def main():
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+    await kept.until(stop)
     await runner.cleanup()
 
 

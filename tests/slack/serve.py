@@ -10,19 +10,22 @@ import sys
 
 from aiohttp import web
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from control import Control  # noqa: E402
 from faults import Faults  # noqa: E402
+from kept import Kept  # noqa: E402
 from socket_mode import SocketMode  # noqa: E402
 from web_api import WebApi  # noqa: E402
 from workspace import Workspace  # noqa: E402
 
-PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
+PAGE = os.path.join(HERE, "page")
 
 
 def build(arguments):
     space, faults = Workspace(), Faults()
+    kept = Kept(arguments.state, space)
     socket = SocketMode(space)
     api = WebApi(space, socket, faults, relaxed=arguments.relaxed_limits)
     control = Control(space, socket, api, faults, arguments.command, arguments.mails)
@@ -38,7 +41,7 @@ def build(arguments):
         async def index(_):
             return web.FileResponse(os.path.join(PAGE, "index.html"))
         app.add_routes([web.get("/", index), web.static("/page", PAGE)])
-    return app, (socket, api, control)
+    return app, (socket, api, control, kept)
 
 
 def tell_ready(path, url):
@@ -52,6 +55,7 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--ready-file", help="gets {url, pid} when it listens")
+    parser.add_argument("--state", help="a file that keeps people, channels and messages")
     parser.add_argument("--mails", help="where the stand-in AWS lists its mails")
     parser.add_argument("--command", default="/env")
     parser.add_argument("--relaxed-limits", action="store_true", help="never answer 429")
@@ -63,14 +67,14 @@ async def main():
     await site.start()
     port = site._server.sockets[0].getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    socket, api, control = parts
+    socket, api, control, kept = parts
     socket.url, api.url, control.base = f"ws://127.0.0.1:{port}", url, url
     tell_ready(arguments.ready_file, url)
     print(url, flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+    await kept.until(stop)
     await runner.cleanup()
 
 

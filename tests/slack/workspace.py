@@ -104,6 +104,21 @@ class Workspace:
         self._last_ts = max(now, self._last_ts + 1)
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
+    # -- what outlives the program ---------------------------------------------------------------
+    KEPT = ("people", "groups", "channels", "messages", "notices", "files")
+
+    def saved(self):
+        """Forms, triggers and response_urls end with the program: they are short-lived anyway."""
+        return {"seq": self.seq, "next_id": next(copy.copy(self._ids)),
+                **{name: getattr(self, name) for name in self.KEPT}}
+
+    def restore(self, saved):
+        for name in self.KEPT:
+            setattr(self, name, saved[name])
+        self._ids = itertools.count(saved["next_id"])
+        self.seq = saved["seq"]
+        self.changed()  # a page that waited for the next change before looks again
+
     # -- looking things up ----------------------------------------------------------------------
     def im_of(self, user):
         for channel in self.channels.values():
