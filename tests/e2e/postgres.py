@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 import psycopg2
 
@@ -29,6 +30,7 @@ class Postgres:
         self.temporary = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="envbot-pg-")
         self.durable = durable
+        self.log = os.path.join(self.directory, "log")
         self.process = None
         self.user = "postgres" if os.getuid() == 0 else None
         self.owner = self.user or pwd.getpwuid(os.getuid()).pw_name
@@ -45,20 +47,27 @@ class Postgres:
     def options(self):
         return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
 
+    def initialise(self):
+        """Under another name until it is whole, so that an initdb that was killed leaves no trace."""
+        half = self.data + ".new"
+        shutil.rmtree(half, ignore_errors=True)
+        subprocess.run([f"{self.binaries}/initdb", "-D", half, "-A", "trust", "-E", "UTF8",
+                        "--locale=C.UTF-8", "-U", self.owner, "--no-sync"],
+                       check=True, stdout=subprocess.DEVNULL, cwd="/", **self.options())
+        os.rename(half, self.data)
+
     def start(self):
-        if not os.path.exists(os.path.join(self.data, "PG_VERSION")):
-            subprocess.run([f"{self.binaries}/initdb", "-D", self.data, "-A", "trust", "-E", "UTF8",
-                            "--locale=C.UTF-8", "-U", self.owner, "--no-sync"],
-                           check=True, stdout=subprocess.DEVNULL, cwd="/", **self.options())
+        if not os.path.exists(self.data):
+            self.initialise()
         settings = {"listen_addresses": "", "unix_socket_directories": self.directory,
-                    "max_connections": "200", "log_min_messages": "warning",
-                    "shared_buffers": "64MB"}
+                    "unix_socket_permissions": "0700", "max_connections": "200",
+                    "log_min_messages": "warning", "shared_buffers": "64MB"}
         if not self.durable:
             settings.update(fsync="off", synchronous_commit="off", full_page_writes="off")
         arguments = [f"{self.binaries}/postgres", "-D", self.data]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
-        log = open(os.path.join(self.directory, "log"), "ab")
+        log = open(self.log, "ab")
         self.process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd="/",
                                         start_new_session=True, **self.options())
         log.close()
@@ -73,7 +82,7 @@ class Postgres:
                 return
             except psycopg2.OperationalError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
-                    with open(os.path.join(self.directory, "log"), errors="replace") as log:
+                    with open(self.log, errors="replace") as log:
                         raise RuntimeError("PostgreSQL does not start:\n" + log.read()[-2000:])
                 time.sleep(0.05)
 
@@ -93,7 +102,8 @@ class Postgres:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def url(self, database):
-        return f"postgresql://{self.owner}@/{database}?host={self.directory}"
+        return (f"postgresql://{urllib.parse.quote(self.owner)}@/{database}"
+                f"?host={urllib.parse.quote(self.directory)}")
 
     def make_database(self, name):
         connection = psycopg2.connect(self.url("postgres"))
