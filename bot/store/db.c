@@ -1,6 +1,7 @@
 #include "store/db.h"
 
 #include "base/log.h"
+#include "store/rows.h"
 
 #include <assert.h>
 #include <libpq-fe.h>
@@ -41,16 +42,6 @@ struct db {
     char constraint[64];
     char **channels; /* LISTEN again after a reconnect */
 };
-
-struct rows {
-    PGresult *result;
-};
-
-static int free_rows(struct rows *rows)
-{
-    PQclear(rows->result);
-    return 0;
-}
 
 static void forget_statements(struct db *db)
 {
@@ -270,10 +261,7 @@ static void take(struct db *db, PGresult *result, struct error *err, bool *faile
         talloc_free(owed->prepares);
     }
     if (ok && owed->slot) {
-        struct rows *rows = talloc(owed->ctx, struct rows);
-        rows->result = result;
-        talloc_set_destructor(rows, free_rows);
-        *owed->slot = rows;
+        *owed->slot = rows_new(owed->ctx, result);
     } else {
         PQclear(result);
     }
@@ -458,51 +446,4 @@ bool db_wait(struct db *db, int wake_fd, int timeout_ms)
         take_notifications(db);
     }
     return connected;
-}
-
-int rows_count(const struct rows *rows)
-{
-    return PQntuples(rows->result);
-}
-
-int rows_affected(const struct rows *rows)
-{
-    return atoi(PQcmdTuples(rows->result));
-}
-
-static int column_number(const struct rows *rows, const char *column)
-{
-    int number = PQfnumber(rows->result, column);
-    assert(number >= 0 && "the statement has no such column");
-    return number;
-}
-
-const char *rows_text(const struct rows *rows, int row, const char *column)
-{
-    int number = column_number(rows, column);
-    return PQgetisnull(rows->result, row, number) ? NULL : PQgetvalue(rows->result, row, number);
-}
-
-int64_t rows_integer(const struct rows *rows, int row, const char *column, int64_t if_null)
-{
-    const char *text = rows_text(rows, row, column);
-    return text ? strtoll(text, NULL, 10) : if_null;
-}
-
-double rows_number(const struct rows *rows, int row, const char *column, double if_null)
-{
-    const char *text = rows_text(rows, row, column);
-    return text ? strtod(text, NULL) : if_null;
-}
-
-bool rows_true(const struct rows *rows, int row, const char *column)
-{
-    const char *text = rows_text(rows, row, column);
-    return text && *text == 't';
-}
-
-cJSON *rows_json(const void *ctx, const struct rows *rows, int row, const char *column)
-{
-    const char *text = rows_text(rows, row, column);
-    return text ? json_parse(ctx, text) : NULL;
 }

@@ -1,0 +1,327 @@
+#include "base/text.h"
+#include "base/tree.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <talloc.h>
+
+struct filling {
+    const cJSON *values;
+    cJSON *bound; /* what $for binds, nearest wins */
+    enum tree_escape escape;
+    bool drop_null;
+    struct error *err;
+    char path[512];
+};
+
+static cJSON null_value = {.type = cJSON_NULL};
+
+static const cJSON *lookup(struct filling *f, const char *name)
+{
+    const cJSON *value = json_at(f->bound, name);
+    if (!value)
+        value = json_at(f->values, name);
+    if (value)
+        return value;
+    /* a.b where a is null: there is nothing to say, which is not a mistake */
+    const char *dot = strrchr(name, '.');
+    if (dot) {
+        char parent[128];
+        snprintf(parent, sizeof parent, "%.*s", (int)(dot - name), name);
+        const cJSON *holder = json_at(f->bound, parent);
+        if (!holder)
+            holder = json_at(f->values, parent);
+        if (cJSON_IsNull(holder))
+            return &null_value;
+    }
+    return NULL;
+}
+
+static bool unknown_hole(struct filling *f, const char *name)
+{
+    const char *known[256];
+    size_t count = 0;
+    const cJSON *each;
+    cJSON_ArrayForEach(each, f->values) if (count < 256) known[count++] = each->string;
+    const char *near = text_nearest(name, known, count);
+    return error_set(f->err, ERROR_CONFIG, "%s: there is no value named %s%s%s%s", f->path, name,
+                     near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static char *scalar_text(const void *ctx, const cJSON *value)
+{
+    if (cJSON_IsString(value))
+        return talloc_strdup(ctx, value->valuestring);
+    if (cJSON_IsNull(value))
+        return talloc_strdup(ctx, "");
+    return json_text(ctx, value);
+}
+
+static char *escaped(const void *ctx, const cJSON *value, enum tree_escape escape)
+{
+    char *text = scalar_text(ctx, value);
+    if (escape == TREE_MRKDWN)
+        return text_mrkdwn(ctx, text);
+    if (escape == TREE_HTML)
+        return text_html(ctx, text);
+    return text;
+}
+
+/* The name inside "${…}" at text, its length in *used; NULL when it is no hole. */
+static char *hole_name(const void *ctx, const char *text, size_t *used)
+{
+    if (strncmp(text, "${", 2) != 0)
+        return NULL;
+    const char *end = strchr(text, '}');
+    if (!end)
+        return NULL;
+    *used = (size_t)(end - text) + 1;
+    return talloc_strndup(ctx, text + 2, *used - 3);
+}
+
+static cJSON *fill_string(struct filling *f, const char *text)
+{
+    void *tmp = talloc_new(NULL);
+    size_t used = 0;
+    char *name = hole_name(tmp, text, &used);
+    if (name && !text[used]) {
+        bool raw = strncmp(name, "raw:", 4) == 0;
+        const cJSON *value = lookup(f, raw ? name + 4 : name);
+        cJSON *filled = NULL;
+        if (!value)
+            unknown_hole(f, raw ? name + 4 : name);
+        else if (cJSON_IsString(value) && !raw)
+            filled = cJSON_CreateString(escaped(tmp, value, f->escape));
+        else
+            filled = cJSON_Duplicate(value, true);
+        talloc_free(tmp);
+        return filled;
+    }
+    char *out = talloc_strdup(tmp, "");
+    while (*text) {
+        size_t plain = strcspn(text, "$");
+        out = talloc_strndup_append_buffer(out, text, plain);
+        text += plain;
+        if (strncmp(text, "$${", 3) == 0) {
+            out = talloc_strdup_append_buffer(out, "${");
+            text += 3;
+        } else if ((name = hole_name(tmp, text, &used))) {
+            bool raw = strncmp(name, "raw:", 4) == 0;
+            const cJSON *value = lookup(f, raw ? name + 4 : name);
+            if (!value) {
+                unknown_hole(f, raw ? name + 4 : name);
+                talloc_free(tmp);
+                return NULL;
+            }
+            out = talloc_strdup_append_buffer(out, raw ? scalar_text(tmp, value)
+                                                       : escaped(tmp, value, f->escape));
+            text += used;
+        } else if (*text) {
+            out = talloc_strndup_append_buffer(out, text, 1);
+            text++;
+        }
+    }
+    cJSON *filled = cJSON_CreateString(out);
+    talloc_free(tmp);
+    return filled;
+}
+
+static bool says_yes(const cJSON *value)
+{
+    if (cJSON_IsString(value))
+        return *value->valuestring != '\0';
+    if (cJSON_IsNumber(value))
+        return value->valuedouble != 0;
+    if (cJSON_IsArray(value) || cJSON_IsObject(value))
+        return value->child != NULL;
+    return cJSON_IsTrue(value);
+}
+
+/* Whether a mapping's $if lets it stay; true when it has none. */
+static bool condition(struct filling *f, const cJSON *mapping, bool *stays)
+{
+    *stays = true;
+    const char *name = json_string(mapping, "$if");
+    if (!name)
+        return true;
+    bool negated = *name == '!';
+    const cJSON *value = lookup(f, name + negated);
+    if (!value)
+        return unknown_hole(f, name + negated);
+    *stays = says_yes(value) != negated;
+    return true;
+}
+
+static cJSON *fill(struct filling *f, const cJSON *node);
+
+static cJSON *fill_mapping(struct filling *f, const cJSON *node)
+{
+    const cJSON *only = cJSON_GetObjectItemCaseSensitive(node, "$value");
+    if (only)
+        return fill(f, only);
+    cJSON *result = cJSON_CreateObject();
+    size_t length = strlen(f->path);
+    const cJSON *each;
+    cJSON_ArrayForEach(each, node)
+    {
+        if (strcmp(each->string, "$if") == 0 || strcmp(each->string, "$for") == 0)
+            continue;
+        snprintf(f->path + length, sizeof f->path - length, "/%s", each->string);
+        bool stays = true;
+        if (cJSON_IsObject(each) && !condition(f, each, &stays)) {
+            cJSON_Delete(result);
+            return NULL;
+        }
+        cJSON *value = stays ? fill(f, each) : NULL;
+        if (stays && !value) {
+            cJSON_Delete(result);
+            return NULL;
+        }
+        f->path[length] = '\0';
+        if (value && f->drop_null && cJSON_IsNull(value))
+            cJSON_Delete(value);
+        else if (value)
+            cJSON_AddItemToObject(result, each->string, value);
+    }
+    return result;
+}
+
+/* One item of a list that has $for: "item in list". */
+static bool fill_repeated(struct filling *f, const cJSON *item, const char *loop, cJSON *into)
+{
+    char variable[64], list[128];
+    if (sscanf(loop, "%63s in %127s", variable, list) != 2)
+        return error_set(f->err, ERROR_CONFIG, "%s: $for says “item in list”, not “%s”", f->path,
+                         loop);
+    const cJSON *elements = lookup(f, list), *each;
+    if (!elements)
+        return unknown_hole(f, list);
+    cJSON *outer = f->bound;
+    bool ok = true;
+    cJSON_ArrayForEach(each, elements)
+    {
+        cJSON *bound = outer ? cJSON_Duplicate(outer, true) : cJSON_CreateObject();
+        json_set(bound, variable, cJSON_Duplicate(each, true));
+        f->bound = bound;
+        bool stays;
+        ok = condition(f, item, &stays);
+        cJSON *filled = ok && stays ? fill_mapping(f, item) : NULL;
+        if (filled)
+            cJSON_AddItemToArray(into, filled);
+        else if (stays)
+            ok = false;
+        f->bound = outer;
+        cJSON_Delete(bound);
+        if (!ok)
+            return false;
+    }
+    return ok;
+}
+
+static cJSON *fill_list(struct filling *f, const cJSON *node)
+{
+    cJSON *result = cJSON_CreateArray();
+    size_t length = strlen(f->path);
+    int index = 0;
+    const cJSON *each;
+    cJSON_ArrayForEach(each, node)
+    {
+        snprintf(f->path + length, sizeof f->path - length, "/%d", index++);
+        const char *loop = json_string(each, "$for");
+        bool stays = true, ok = true;
+        if (cJSON_IsObject(each) && !loop)
+            ok = condition(f, each, &stays);
+        if (ok && loop) {
+            ok = fill_repeated(f, each, loop, result);
+        } else if (ok && stays) {
+            cJSON *value = fill(f, each);
+            ok = value != NULL;
+            if (ok)
+                cJSON_AddItemToArray(result, value);
+        }
+        f->path[length] = '\0';
+        if (!ok) {
+            cJSON_Delete(result);
+            return NULL;
+        }
+    }
+    return result;
+}
+
+static cJSON *fill(struct filling *f, const cJSON *node)
+{
+    if (cJSON_IsString(node))
+        return fill_string(f, node->valuestring);
+    if (cJSON_IsArray(node))
+        return fill_list(f, node);
+    if (cJSON_IsObject(node))
+        return fill_mapping(f, node);
+    return cJSON_Duplicate(node, true);
+}
+
+cJSON *tree_fill(const void *ctx, const cJSON *holes, const cJSON *values, enum tree_escape escape,
+                 bool drop_null, struct error *err)
+{
+    struct filling f = {.values = values, .escape = escape, .drop_null = drop_null, .err = err};
+    return json_own(ctx, fill(&f, holes));
+}
+
+static bool bound_name(const char *const *bound, const char *name)
+{
+    size_t length = strcspn(name, ".");
+    for (; *bound; bound++)
+        if (strlen(*bound) == length && strncmp(*bound, name, length) == 0)
+            return true;
+    return false;
+}
+
+static void add_hole(cJSON *list, const char *const *bound, const char *name)
+{
+    name += *name == '!';
+    name += strncmp(name, "raw:", 4) == 0 ? 4 : 0;
+    if (bound_name(bound, name))
+        return;
+    const cJSON *each;
+    cJSON_ArrayForEach(each, list) if (strcmp(each->valuestring, name) == 0) return;
+    cJSON_AddItemToArray(list, cJSON_CreateString(name));
+}
+
+static void collect(cJSON *list, const cJSON *node, const char **bound, size_t depth)
+{
+    char variable[64] = "", from[128];
+    const char *loop = json_string(node, "$for"), *check = json_string(node, "$if");
+    if (loop && sscanf(loop, "%63s in %127s", variable, from) == 2 && depth < 15) {
+        add_hole(list, bound, from);
+        bound[depth++] = variable;
+        bound[depth] = NULL;
+    }
+    if (check)
+        add_hole(list, bound, check);
+    if (cJSON_IsString(node)) {
+        for (const char *at = node->valuestring; (at = strchr(at, '$'));) {
+            size_t used = 1;
+            char *name = strncmp(at, "$${", 3) == 0 ? NULL : hole_name(NULL, at, &used);
+            if (name)
+                add_hole(list, bound, name);
+            else if (strncmp(at, "$${", 3) == 0)
+                used = 3;
+            talloc_free(name);
+            at += used;
+        }
+    }
+    const cJSON *each;
+    if (cJSON_IsArray(node) || cJSON_IsObject(node))
+        cJSON_ArrayForEach(each, node) if (!each->string || each->string[0] != '$' ||
+                                           strcmp(each->string, "$value") == 0)
+            collect(list, each, bound, depth);
+    if (*variable)
+        bound[depth - 1] = NULL;
+}
+
+cJSON *tree_holes(const void *ctx, const cJSON *holes)
+{
+    cJSON *list = json_array(ctx);
+    const char *bound[16] = {NULL};
+    collect(list, holes, bound, 0);
+    return list;
+}
