@@ -57,6 +57,8 @@ $(BUILD)/drivers/%: tests/drivers/%.c $(LIBRARY)
 # What a fresh Debian 12 needs, by what it is for.
 DEBS_BUILD := build-essential pkg-config libwebsockets-dev libcurl4-openssl-dev libcjson-dev libpq-dev \
               libyaml-dev libssl-dev libtalloc-dev uthash-dev
+DEBS_DEMO  := postgresql python3 python3-aiohttp python3-psycopg2 python3-yaml
+DEBS_TOUR  := python3-selenium chromium chromium-driver
 DEBS_TEST  := libcmocka-dev postgresql python3 python3-pytest python3-pytest-xdist python3-aiohttp \
               python3-psycopg2 python3-botocore python3-yaml python3-selenium chromium chromium-driver
 DEBS_CHECK := clang-format cppcheck valgrind
@@ -67,6 +69,23 @@ deps-test: deps
 	@deploy/install-packages testing $(DEBS_TEST)
 deps-check: deps-test
 	@deploy/install-packages checking $(DEBS_CHECK)
+
+DEMO := /usr/bin/python3 deploy/demo/demo.py
+# How many seconds a cluster takes in the demo; its life and its warnings follow.
+PACE := 60
+demo tour: export ENVBOT_BINARY = $(abspath $(BUILD)/envbot)
+demo: ## play envbot's story in a browser, with stand-ins (PACE=60: seconds that a cluster takes)
+	@deploy/install-packages "building and running the demo" $(DEBS_BUILD) $(DEBS_DEMO)
+	@$(MAKE) --no-print-directory all
+	@$(DEMO) run --folder $(BUILD)/demo --pace $(PACE)
+
+demo-reset: ## forget what was done in the demo
+	@$(DEMO) reset --folder $(BUILD)/demo
+
+tour: ## play the story without a person, with pictures in build/tour
+	@deploy/install-packages "the tour" $(DEBS_BUILD) $(DEBS_DEMO) $(DEBS_TOUR)
+	@$(MAKE) --no-print-directory all
+	@/usr/bin/python3 deploy/demo/tour.py --folder $(BUILD)/tour
 
 test: deps-test ## build and run all tests
 	@$(MAKE) --no-print-directory unit e2e
@@ -89,6 +108,7 @@ format: ## format the C code
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 clean: ## remove what was built
+	@! test -d $(BUILD)/demo || $(DEMO) reset --folder $(BUILD)/demo
 	rm -rf $(BUILD)
 
 help: ## this list

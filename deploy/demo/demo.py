@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""envbot's demo: `run` starts everything and waits for Ctrl-C, `reset` forgets what was kept."""
+
+import argparse
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from world import ROOT, Trouble, World  # noqa: E402
+
+
+class Stopped(Exception):
+    """Ctrl-C, TERM, or the terminal was closed."""
+
+
+def listen_to_signals():
+    def stop(number, _):
+        ignore_signals()
+        raise Stopped(signal.Signals(number).name)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup asks
+            signal.signal(number, stop)
+
+
+def ignore_signals():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def say(text, stream=None):
+    try:
+        print(text, file=stream or sys.stdout, flush=True)
+    except OSError:  # the terminal is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
+
+
+def in_words(seconds):
+    if seconds % 60 or seconds < 60:
+        return f"{seconds} seconds"
+    return "a minute" if seconds == 60 else f"{seconds // 60} minutes"
+
+
+def welcome(world):
+    return f"""
+envbot's demo is ready. Open this address in a browser:
+
+    {world.url}
+
+You are "developer": type /env create small demo into #general, then switch to "approver" and click
+Approve in #platform-approvals.
+Back as "developer", watch #team-payments: the cluster comes up within about {in_words(world.pace)}, a mail arrives in
+the inbox, and {in_words(world.life)} later it is gone, with a warning before (its button Extend gives more time).
+Then switch to "manager" and type /env report; /env help says what else there is.
+
+Ctrl-C ends it. What happened is kept for the next time; `make demo-reset` forgets it.
+Logs: {os.path.relpath(world.folder)}/*.log
+"""
+
+
+def run(world):
+    listen_to_signals()
+    try:
+        world.take()
+        say("Starting PostgreSQL, the stand-ins for Slack and AWS, and envbot …")
+        world.start()
+        say(welcome(world))
+        world.watch()
+    except Stopped:
+        say("\nEnding …")
+        return 0
+    finally:
+        ignore_signals()
+        if world.lock:
+            world.end()
+
+
+def reset(world):
+    if not os.path.isdir(world.folder):
+        return 0
+    world.take()
+    world.clear()
+    say("The demo's data is cleared.")
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=["run", "reset"])
+    parser.add_argument("--folder", default=os.path.join(ROOT, "build", "demo"))
+    parser.add_argument("--pace", type=int, default=60, help="seconds that a cluster takes")
+    parser.add_argument("--port", type=int, default=8700, help="of the page, where it is free")
+    arguments = parser.parse_args()
+    if not 1 <= arguments.pace <= 3600:
+        parser.error("--pace: from 1 to 3600 seconds")
+    world = World(arguments.folder, arguments.pace, arguments.port)
+    try:
+        return {"run": run, "reset": reset}[arguments.command](world)
+    except Trouble as trouble:
+        say(str(trouble), sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
