@@ -10,19 +10,39 @@
 #include <string.h>
 #include <talloc.h>
 
-/* What the one is told who comes too late. */
-static bool already_over(const void *ctx, const struct environment *env, struct error *err)
+/* "3 min ago", and for what is fresher than a look at the screen "a moment ago". */
+static const char *ago(const void *ctx, const struct environment *env, time_t at)
+{
+    int64_t since = at ? env->now - at : 0;
+    return since < 5 ? "a moment ago" : talloc_asprintf(ctx, "%s ago", duration_text(ctx, since));
+}
+
+/* What the one is told who comes too late: what happened, by whom and when. */
+static bool already_over(const void *ctx, const struct environment *env,
+                         const struct person *person, struct error *err)
 {
     const char *word = json_string(env->tally, "decision.word");
     const char *by = json_string(env->tally, "decision.by");
+    const char *mention = json_string_or_empty(env->tally, "decision.mention");
+    if (word && by && strcmp(mention, talloc_asprintf(ctx, "<@%s>", person->id)) == 0)
+        return error_set(err, ERROR_CONFLICT,
+                         "You have %s %s already, %s. That stands; nothing more was done.", word,
+                         env->name, ago(ctx, env, env->decided_at));
     if (word && by)
         return error_set(err, ERROR_CONFLICT,
-                         "%s was already %s by %s, %s ago. Your click changed nothing.", env->name,
-                         word, text_mrkdwn(ctx, by),
-                         duration_text(ctx, env->decided_at ? env->now - env->decided_at : 0));
-    return error_set(err, ERROR_CONFLICT,
-                     "%s is not waiting for a decision any more (it is %s). Your click changed "
-                     "nothing.",
+                         "%s was already %s by %s, %s, so nothing was changed.", env->name, word,
+                         text_mrkdwn(ctx, by), ago(ctx, env, env->decided_at));
+    if (strcmp(env->state, "withdrawn") == 0)
+        return error_set(err, ERROR_CONFLICT,
+                         "The request for %s was taken back %s, before anybody had decided, so "
+                         "nothing was changed.",
+                         env->name, ago(ctx, env, env->ended_at));
+    if (strcmp(env->state, "lapsed") == 0)
+        return error_set(err, ERROR_CONFLICT,
+                         "The request for %s lapsed %s: nobody had decided in time. It has to be "
+                         "asked for anew, so nothing was changed.",
+                         env->name, ago(ctx, env, env->ended_at));
+    return error_set(err, ERROR_CONFLICT, "%s needed no approval; it is %s. Nothing was changed.",
                      env->name, env->state);
 }
 
@@ -41,12 +61,13 @@ static bool allowed(const void *ctx, const struct rbac *rules, const struct pers
                     const struct decision *decision, struct rbac_reason *why, struct error *err)
 {
     if (strcmp(env->state, "pending") != 0)
-        return already_over(ctx, env, err);
+        return already_over(ctx, env, person, err);
     if (decision->revision && decision->revision != env->revision)
-        return error_set(err, ERROR_CONFLICT,
-                         "%s was changed since this card was shown, so your click decided nothing. "
-                         "Look at the new card.",
-                         env->name);
+        return error_set(
+            err, ERROR_CONFLICT,
+            "%s was changed since this card was shown, so nothing was decided. Look at the "
+            "new card.",
+            env->name);
     if (!people_may(rules, person, "approve", "environments", env->team, env->template, why))
         return error_set(err, ERROR_DENIED,
                          "The rules do not name you as an approver of %s environments in %s, so "
@@ -74,18 +95,18 @@ static void write_decision(struct db *db, const struct environment *env,
                            const char *rule)
 {
     void *tmp = talloc_new(NULL);
-    char *groups = talloc_strdup(tmp, "{");
+    cJSON *groups = json_array(tmp);
     for (int i = 0; person->groups[i]; i++)
-        groups = talloc_asprintf_append(groups, "%s\"%s\"", i ? "," : "", person->groups[i]);
-    groups = talloc_strdup_append(groups, "}");
+        cJSON_AddItemToArray(groups, cJSON_CreateString(person->groups[i]));
     db_send(db,
             "INSERT INTO decisions (environment, revision, workspace, user_id, user_name, word,"
             " reason, rule, groups)"
-            " VALUES ($1::bigint, $2::integer, $3, $4, $5, $6, $7, $8, $9::text[])",
+            " VALUES ($1::bigint, $2::integer, $3, $4, $5, $6, $7, $8,"
+            "  ARRAY(SELECT jsonb_array_elements_text($9::jsonb)))",
             P(talloc_asprintf(tmp, "%" PRId64, env->id), talloc_asprintf(tmp, "%d", env->revision),
               person->workspace, person->id, person->name,
               decision->word == DECISION_APPROVE ? "approve" : "deny", decision->reason, rule,
-              groups));
+              json_text(tmp, groups)));
     talloc_free(tmp);
 }
 

@@ -8,14 +8,14 @@
 #include <talloc.h>
 #include <uthash.h>
 
-/* Seconds that a copy serves: for decisions, for ordinary questions, and at most when Slack cannot
-   be asked. */
-enum { FRESH = 5, RECENT = 60 };
+/* Milliseconds: how old a copy may be for ordinary questions, and how long Slack is asked before
+   the person is told that it cannot tell. Slack waits 3 s for an ack. */
+enum { RECENT_MS = 60000, PATIENCE_MS = 2400, LEAST_MS = 200 };
 
 struct known_user {
     char *id;
-    cJSON *user; /* users.info's "user" */
-    time_t read_at;
+    cJSON *user;      /* users.info's "user" */
+    int64_t asked_at; /* when Slack was asked for it */
     UT_hash_handle hh;
 };
 
@@ -27,14 +27,36 @@ struct people {
         reading; /* held by the one who reads the groups; the others wait for its copy */
     struct known_user *users;
     cJSON *groups; /* usergroups.list's "usergroups"; NULL: not read yet */
-    time_t groups_read_at;
+    int64_t groups_asked_at, groups_failed_at;
 };
 
-static time_t now(void)
+/* What an answer of Slack must not be older than, and until when it is waited for. */
+struct terms {
+    int64_t not_before, deadline;
+};
+
+/* Milliseconds, never 0. */
+static int64_t now(void)
 {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
-    return at.tv_sec + 1000; /* 0 means never */
+    return at.tv_sec * 1000LL + at.tv_nsec / 1000000 + RECENT_MS;
+}
+
+static struct terms terms_of(enum people_freshness freshness)
+{
+    int64_t at = now();
+    return (struct terms){freshness == PEOPLE_NOW ? at : at - RECENT_MS, at + PATIENCE_MS};
+}
+
+static bool ask(const void *ctx, struct slack_web *web, const char *method, const cJSON *arguments,
+                const struct terms *terms, struct slack_answer *answer, struct error *err)
+{
+    int64_t left = terms->deadline - now();
+    long before = slack_web_patience(web, (long)(left > LEAST_MS ? left : LEAST_MS));
+    bool ok = slack_call(ctx, web, method, arguments, answer, err);
+    slack_web_patience(web, before);
+    return ok;
 }
 
 static int free_people(struct people *people)
@@ -71,20 +93,20 @@ static bool cannot_tell(struct error *err)
                      "again in a minute.");
 }
 
-/* A copy of what is known of the user, when it is not older than that; NULL otherwise. */
-static cJSON *known(const void *ctx, struct people *people, const char *id, time_t age)
+/* A copy of what is known of the user, when Slack was asked for it since then; NULL otherwise. */
+static cJSON *known(const void *ctx, struct people *people, const char *id, int64_t not_before)
 {
     cJSON *copy = NULL;
     struct known_user *user;
     pthread_mutex_lock(&people->lock);
     HASH_FIND_STR(people->users, id, user);
-    if (user && now() - user->read_at <= age)
+    if (user && user->asked_at >= not_before)
         copy = json_own(ctx, cJSON_Duplicate(user->user, true));
     pthread_mutex_unlock(&people->lock);
     return copy;
 }
 
-static void remember(struct people *people, const char *id, const cJSON *answer)
+static void remember(struct people *people, const char *id, const cJSON *answer, int64_t asked_at)
 {
     struct known_user *user;
     pthread_mutex_lock(&people->lock);
@@ -94,76 +116,107 @@ static void remember(struct people *people, const char *id, const cJSON *answer)
         user->id = talloc_strdup(user, id);
         HASH_ADD_KEYPTR(hh, people->users, user->id, strlen(user->id), user);
     }
-    cJSON_Delete(user->user);
-    user->user = cJSON_Duplicate(answer, true);
-    user->read_at = now();
+    if (asked_at >= user->asked_at) {
+        cJSON_Delete(user->user);
+        user->user = cJSON_Duplicate(answer, true);
+        user->asked_at = asked_at;
+    }
     pthread_mutex_unlock(&people->lock);
 }
 
 static cJSON *read_user(const void *ctx, struct people *people, struct slack_web *web,
-                        const char *id, time_t age, struct error *err)
+                        const char *id, const struct terms *terms, struct error *err)
 {
-    cJSON *user = known(ctx, people, id, age);
+    cJSON *user = known(ctx, people, id, terms->not_before);
     if (user)
         return user;
     cJSON *arguments = json_object(ctx);
     json_set_string(arguments, "user", id);
     struct slack_answer answer;
-    if (slack_call(ctx, web, "users.info", arguments, &answer, err)) {
+    int64_t asked_at = now();
+    if (ask(ctx, web, "users.info", arguments, terms, &answer, err) &&
+        cJSON_IsObject(json_at(answer.body, "user"))) {
         const cJSON *found = json_at(answer.body, "user");
-        remember(people, id, found);
+        remember(people, id, found, asked_at);
         return json_own(ctx, cJSON_Duplicate(found, true));
     }
-    if (answer.class == SLACK_DESTINATION) {
+    if (answer.class == SLACK_DESTINATION)
         error_set(err, ERROR_DENIED, "Slack does not know you here, so nothing was done.");
-        return NULL;
-    }
-    user = known(ctx, people, id, RECENT);
-    if (!user)
+    else
         cannot_tell(err);
-    return user;
+    return NULL;
 }
 
-static cJSON *known_groups(const void *ctx, struct people *people, time_t age)
+static cJSON *known_groups(const void *ctx, struct people *people, int64_t not_before)
 {
     cJSON *copy = NULL;
     pthread_mutex_lock(&people->lock);
-    if (people->groups && now() - people->groups_read_at <= age)
+    if (people->groups && people->groups_asked_at >= not_before)
         copy = json_own(ctx, cJSON_Duplicate(people->groups, true));
     pthread_mutex_unlock(&people->lock);
     return copy;
 }
 
-static cJSON *read_groups(const void *ctx, struct people *people, struct slack_web *web, time_t age,
-                          struct error *err)
+/* Asks Slack for the groups; the caller holds people->reading. */
+static cJSON *ask_groups(const void *ctx, struct people *people, struct slack_web *web,
+                         const struct terms *terms, struct error *err)
 {
-    cJSON *groups = known_groups(ctx, people, age);
+    cJSON *arguments = json_object(ctx);
+    json_set_bool(arguments, "include_users", true);
+    json_set_bool(arguments, "include_disabled", false);
+    struct slack_answer answer = {0};
+    int64_t asked_at = now();
+    bool ok = ask(ctx, web, "usergroups.list", arguments, terms, &answer, err);
+    const cJSON *list = json_at(answer.body, "usergroups");
+    /* A workspace on the free plan has no user groups: nobody is in any. */
+    if (!ok && strcmp(answer.error, "plan_upgrade_required") == 0)
+        list = json_array(ctx);
+    pthread_mutex_lock(&people->lock);
+    if (cJSON_IsArray(list)) {
+        cJSON_Delete(people->groups);
+        people->groups = cJSON_Duplicate(list, true);
+        people->groups_asked_at = asked_at;
+    } else {
+        people->groups_failed_at = asked_at;
+    }
+    pthread_mutex_unlock(&people->lock);
+    return cJSON_IsArray(list) ? json_own(ctx, cJSON_Duplicate(list, true)) : NULL;
+}
+
+static bool failed_since(struct people *people, int64_t since)
+{
+    pthread_mutex_lock(&people->lock);
+    bool failed = people->groups_failed_at >= since;
+    pthread_mutex_unlock(&people->lock);
+    return failed;
+}
+
+/* A mutex' time-out is a moment of the wall clock. */
+static bool lock_until(pthread_mutex_t *mutex, int64_t deadline)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    int64_t left = deadline - now(), ns = at.tv_nsec + (left > 0 ? left % 1000 * 1000000 : 0);
+    at.tv_sec += (left > 0 ? left / 1000 : 0) + ns / 1000000000;
+    at.tv_nsec = ns % 1000000000;
+    return pthread_mutex_timedlock(mutex, &at) == 0;
+}
+
+static cJSON *read_groups(const void *ctx, struct people *people, struct slack_web *web,
+                          const struct terms *terms, struct error *err)
+{
+    cJSON *groups = known_groups(ctx, people, terms->not_before);
     if (groups)
         return groups;
-    time_t asked = now();
-    pthread_mutex_lock(&people->reading);
-    /* Who waited here finds the copy that the one before has read. */
-    groups = known_groups(ctx, people, now() - asked);
-    struct slack_answer answer = {0};
-    bool read = groups != NULL;
-    if (!read) {
-        cJSON *arguments = json_object(ctx);
-        json_set_bool(arguments, "include_users", true);
-        json_set_bool(arguments, "include_disabled", false);
-        read = slack_call(ctx, web, "usergroups.list", arguments, &answer, err);
-        const cJSON *list = json_at(answer.body, "usergroups");
-        if (read && cJSON_IsArray(list)) {
-            pthread_mutex_lock(&people->lock);
-            cJSON_Delete(people->groups);
-            people->groups = cJSON_Duplicate(list, true);
-            people->groups_read_at = now();
-            pthread_mutex_unlock(&people->lock);
-            groups = json_own(ctx, cJSON_Duplicate(list, true));
-        }
+    int64_t began = now();
+    if (lock_until(&people->reading, terms->deadline)) {
+        /* Who waited here shares the answer, or the failure, of the one before, when that one asked
+           late enough. */
+        groups = known_groups(ctx, people, terms->not_before);
+        if (!groups && !failed_since(people, began))
+            groups = ask_groups(ctx, people, web, terms, err);
+        pthread_mutex_unlock(&people->reading);
     }
-    pthread_mutex_unlock(&people->reading);
-    if (!groups)
-        groups = known_groups(ctx, people, RECENT);
     if (!groups)
         cannot_tell(err);
     return groups;
@@ -218,8 +271,14 @@ static const char *first_text(const cJSON *user, const char *const *paths)
     return NULL;
 }
 
+/* Slack leaves flags out where it does not tell: that is not "false". */
+static bool says_no(const cJSON *user, const char *flag)
+{
+    return cJSON_IsFalse(json_at(user, flag));
+}
+
 static struct person *to_person(const void *ctx, const struct people *people, const cJSON *user,
-                                const cJSON *groups, const char *workspace, const char *id)
+                                const char *workspace, const char *id)
 {
     static const char *const names[] = {"profile.display_name", "profile.real_name", "real_name",
                                         "name", NULL};
@@ -238,12 +297,11 @@ static struct person *to_person(const void *ctx, const struct people *people, co
     /* Without an address nobody is anybody's mail address. */
     person->rbac_user =
         by_mail ? (person->mail ? person->mail : "") : talloc_asprintf(person, "slack:%s", id);
-    person->groups = groups_of(person, people, groups, id);
-    person->guest = json_true(user, "is_restricted") || json_true(user, "is_ultra_restricted") ||
+    person->guest = !says_no(user, "is_restricted") || !says_no(user, "is_ultra_restricted") ||
                     json_true(user, "is_invited_user");
-    person->bot = json_true(user, "is_bot") || json_true(user, "is_workflow_bot") ||
+    person->bot = !says_no(user, "is_bot") || json_true(user, "is_workflow_bot") ||
                   json_true(user, "is_connector_bot") || strcmp(id, "USLACKBOT") == 0;
-    person->deleted = json_true(user, "deleted");
+    person->deleted = !says_no(user, "deleted");
     bool same_grid = *people->enterprise && strcmp(grid, people->enterprise) == 0;
     bool same_home = home && strcmp(home, people->workspace) == 0;
     person->stranger = json_true(user, "is_stranger") || (!same_home && !same_grid);
@@ -266,17 +324,21 @@ bool people_find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
                  struct person **out, struct error *err)
 {
-    time_t age = freshness == PEOPLE_NOW ? FRESH : RECENT;
+    struct terms terms = terms_of(freshness);
     bool ours = strcmp(workspace, people->workspace) == 0;
     if (!ours && !*people->enterprise) {
         *out = stranger(ctx, workspace, user);
         return true;
     }
-    cJSON *found = read_user(ctx, people, web, user, age, err);
-    cJSON *groups = found ? read_groups(ctx, people, web, age, err) : NULL;
-    if (!groups)
+    cJSON *found = read_user(ctx, people, web, user, &terms, err), *groups = NULL;
+    if (!found)
         return false;
-    *out = to_person(ctx, people, found, groups, workspace, user);
+    struct person *person = *out = to_person(ctx, people, found, workspace, user);
+    /* No group makes up for that, and Slack may not be asked for the groups too often. */
+    bool never = person->guest || person->bot || person->deleted || person->stranger;
+    if (!never && !(groups = read_groups(ctx, people, web, &terms, err)))
+        return false;
+    person->groups = groups_of(person, people, groups, user);
     return true;
 }
 
@@ -289,7 +351,8 @@ bool people_of_group(const void *ctx, struct people *people, struct slack_web *w
         for (const char **each = team ? team->members : NULL; each && *each; each++)
             add_group(&list, ctx, *each);
     } else if (strncmp(group, "slack:", 6) == 0) {
-        cJSON *groups = read_groups(ctx, people, web, RECENT, err);
+        struct terms terms = terms_of(PEOPLE_RECENT);
+        cJSON *groups = read_groups(ctx, people, web, &terms, err);
         if (!groups)
             return false;
         const cJSON *each, *user;

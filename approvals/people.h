@@ -29,11 +29,12 @@ struct people *people_new(const void *ctx, const struct config *config, const ch
 
 enum people_freshness {
     PEOPLE_RECENT, /* what was read within the last 60 s will do */
-    PEOPLE_NOW,    /* for a decision: within 5 s */
+    PEOPLE_NOW,    /* for a decision: what Slack is asked after the call; no answer is no */
 };
 
 /* Asks Slack (through the calling thread's own web client) what is not known freshly enough: never
-   called inside a transaction. ERROR_UNAVAILABLE when it cannot be told at the moment. */
+   called inside a transaction. Those who ask at the same time share the groups' answer.
+   ERROR_UNAVAILABLE when it cannot be told at the moment, after 2.4 s at the latest. */
 bool people_find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
                  struct person **out, struct error *err);

@@ -25,7 +25,7 @@
 #include <time.h>
 
 /* Waits longer than this in a statement are a fault, not patience: Slack waits 3 s for an ack. */
-enum { HANDLER_STATEMENT_MS = 5000, BACKGROUND_STATEMENT_MS = 30000 };
+enum { HANDLER_STATEMENT_MS = 5000, HANDLER_SLACK_MS = 2400, BACKGROUND_STATEMENT_MS = 30000 };
 
 /* Envelopes on their way from the socket's thread to the handlers. */
 struct queue {
@@ -121,6 +121,7 @@ static void *handler_thread(void *user)
         .db = db_new(ctx, server->config->database.url, "envbot handler", HANDLER_STATEMENT_MS),
         .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
     };
+    slack_web_patience(tools.web, HANDLER_SLACK_MS);
     struct envelope_raw *raw;
     while ((raw = queue_take(&server->queue))) {
         const char *type, *result = dispatch(&tools, raw, ack, server, &type);

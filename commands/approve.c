@@ -32,7 +32,7 @@ bool approve_run(struct call *call, struct error *err)
 bool approve_click(struct call *call, struct error *err)
 {
     struct environment *env;
-    return call_environment_by_value(call, ENVIRONMENT_LOCK, &env, err) &&
+    return call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err) &&
            say_word(call, env, DECISION_APPROVE, "", err);
 }
 
@@ -47,7 +47,7 @@ bool deny_run(struct call *call, struct error *err)
 bool deny_click(struct call *call, struct error *err)
 {
     struct environment *env;
-    if (!call_environment_by_value(call, ENVIRONMENT_READ, &env, err))
+    if (!call_environment_by_card(call, ENVIRONMENT_READ, &env, err))
         return false;
     struct decision decision = {
         .word = DECISION_DENY, .reason = "…", .revision = call_revision(call)};
@@ -63,6 +63,6 @@ bool deny_submit(struct call *call, struct error *err)
 {
     const char *reason = envelope_input(call->envelope, "reason", "reason");
     struct environment *env;
-    return call_environment_by_value(call, ENVIRONMENT_LOCK, &env, err) &&
+    return call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err) &&
            say_word(call, env, DECISION_DENY, reason ? reason : "", err);
 }

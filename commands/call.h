@@ -88,6 +88,9 @@ bool call_environment(struct call *call, enum environment_lock lock, struct envi
 /* By the id in a button's value ("12" or "12.1"), or in a form's private_metadata ("C0PAY 12"). */
 bool call_environment_by_value(struct call *call, enum environment_lock lock,
                                struct environment **out, struct error *err);
+/* The same for a decision: the value must say which revision the card showed ("12.1"). */
+bool call_environment_by_card(struct call *call, enum environment_lock lock,
+                              struct environment **out, struct error *err);
 /* The revision in that value; 0 when there is none. */
 int call_revision(const struct call *call);
 bool call_owns(const struct call *call, const struct environment *env);

@@ -56,7 +56,7 @@ static bool retry(struct call *call, const struct environment *seen, struct erro
     struct environment *env;
     team_use_ask(call, call->db, seen->team, true, &rows);
     if (!environment_by_id(call, call->db, seen->id, ENVIRONMENT_LOCK, &env, err) ||
-        !call_may_or_owns(call, "create", env, err))
+        !call_may_or_owns(call, "update", env, err))
         return false;
     struct team_use use = team_use_from_row(rows, 0);
     struct template_resources wanted = {env->nodes, env->vcpus, env->gpus, env->hourly_usd,

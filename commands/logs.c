@@ -12,7 +12,7 @@ enum { LAST_LINES = 20 };
 
 static bool give(struct call *call, const struct environment *env, struct error *err)
 {
-    if (!call_may_or_owns(call, "get", env, err))
+    if (!call_may_or_owns(call, "logs", env, err))
         return false;
     char *id = talloc_asprintf(call, "%" PRId64, env->id);
     struct rows *rows = db_query(call, call->db, err,

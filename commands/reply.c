@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <talloc.h>
 
@@ -29,6 +28,11 @@ void answer_privately(struct call *call, const char *words)
     char *place = talloc_strndup(call, channel, strcspn(channel, " "));
     cJSON *values = json_object(call);
     json_set_string(values, "words", words);
+    /* Who is not of this workspace is not to be found by a user id: it may be another one's here.
+     */
+    const struct person *who = call->person;
+    if (who && (who->stranger || who->deleted || who->bot) && *e->response_url)
+        json_set_string(values, "response_url", e->response_url);
     say_private(call->db, NULL, e->user, *place ? place : NULL, "private", values);
 }
 
@@ -97,23 +101,50 @@ static const char *value_of(const struct call *call)
 {
     if (call->envelope->type != ENVELOPE_SUBMISSION)
         return call->envelope->value;
-    const char *space = strrchr(call->envelope->private_metadata, ' ');
+    const char *space = strchr(call->envelope->private_metadata, ' ');
     return space ? space + 1 : "";
+}
+
+/* A whole number from 1 on, of digits alone; 0 when it is none. Stands at *at, which moves on. */
+static int64_t take_number(const char **at, int64_t most)
+{
+    int64_t number = 0;
+    for (; **at >= '0' && **at <= '9'; ++*at) {
+        number = number * 10 + (**at - '0');
+        if (number > most)
+            return 0;
+    }
+    return number;
+}
+
+/* "12" or "12.1"; revision 0 when there is none. */
+static bool read_value(const struct call *call, int64_t *id, int *revision)
+{
+    const char *at = value_of(call);
+    *id = take_number(&at, INT64_MAX / 20);
+    bool fine = *id > 0;
+    *revision = 0;
+    if (fine && *at == '.') {
+        at++;
+        *revision = (int)take_number(&at, INT32_MAX);
+        fine = *revision > 0;
+    }
+    return fine && !*at;
 }
 
 int call_revision(const struct call *call)
 {
-    const char *dot = strchr(value_of(call), '.');
-    return dot ? atoi(dot + 1) : 0;
+    int64_t id;
+    int revision;
+    return read_value(call, &id, &revision) ? revision : 0;
 }
 
 bool call_environment_by_value(struct call *call, enum environment_lock lock,
                                struct environment **out, struct error *err)
 {
-    const char *value = value_of(call);
-    char *end;
-    long long id = strtoll(value, &end, 10);
-    if (end == value || (*end && *end != '.') || id <= 0)
+    int64_t id;
+    int revision;
+    if (!read_value(call, &id, &revision))
         return error_set(err, ERROR_USAGE, "This button is not one of envbot's. Nothing was done.");
     if (!environment_by_id(call, call->db, id, lock, out, err))
         return false;
@@ -122,10 +153,49 @@ bool call_environment_by_value(struct call *call, enum environment_lock lock,
                             "What this button belongs to does not exist. Nothing was done.");
 }
 
+bool call_environment_by_card(struct call *call, enum environment_lock lock,
+                              struct environment **out, struct error *err)
+{
+    if (call_revision(call) == 0)
+        return error_set(err, ERROR_USAGE, "This button is not one of envbot's. Nothing was done.");
+    return call_environment_by_value(call, lock, out, err);
+}
+
 bool call_owns(const struct call *call, const struct environment *env)
 {
     return strcmp(call->person->id, env->owner_id) == 0 &&
            strcmp(call->person->workspace, env->owner_workspace) == 0;
+}
+
+/* A verb of the rules as people say it, before "environments", "quotas" or "reports". */
+static const char *verb_words(const char *verb)
+{
+    static const char *const words[][2] = {
+        {"get", "see"},       {"create", "ask for"}, {"logs", "read the logs of"},
+        {"update", "change"}, {"pause", "pause"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i][0], verb) == 0)
+            return words[i][1];
+    return verb;
+}
+
+/* A subject of the rules as Slack shows it: "Group slack:managers" is @managers. */
+static const char *subject_words(struct call *call, const char *subject)
+{
+    static const char *const forms[][2] = {
+        {"User slack:", "<@%s>"},
+        {"Group slack:", "@%s"},
+        {"Group team:", "the members of %s"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        size_t length = strlen(forms[i][0]);
+        const char *hole = strstr(forms[i][1], "%s");
+        if (strncmp(subject, forms[i][0], length) == 0)
+            return talloc_asprintf(call, "%.*s%s%s", (int)(hole - forms[i][1]), forms[i][1],
+                                   text_mrkdwn(call, subject + length), hole + 2);
+    }
+    return text_mrkdwn(call, subject);
 }
 
 bool call_may(struct call *call, const char *verb, const char *resource, const char *team,
@@ -137,17 +207,19 @@ bool call_may(struct call *call, const char *verb, const char *resource, const c
         return true;
     }
     const char **who = rbac_subjects(call, call->app->rules, team, verb, resource, template);
-    char *names = talloc_strdup(call, "");
-    for (int i = 0; i < 4 && who[i]; i++)
-        names = talloc_asprintf_append(names, "%s%s", i ? ", " : "", who[i]);
-    if (*names)
+    const char *shown[4];
+    size_t count = 0;
+    for (; count < 4 && who[count]; count++)
+        shown[count] = subject_words(call, who[count]);
+    const char *where = *team ? team : "all teams";
+    if (count)
         return error_set(err, ERROR_DENIED,
-                         "The rules do not let you %s %s in %s. They allow it to: %s.", verb,
-                         resource, *team ? team : "all teams", names);
+                         "The rules do not let you %s %s in %s, so nothing was done. They let %s.",
+                         verb_words(verb), resource, where, text_list(call, shown, count, "and"));
     return error_set(err, ERROR_DENIED,
                      "The rules let nobody %s %s in %s. Ask whoever runs envbot for a role with "
-                     "that verb.",
-                     verb, resource, *team ? team : "all teams");
+                     "the verb `%s`.",
+                     verb_words(verb), resource, where, verb);
 }
 
 bool call_may_or_owns(struct call *call, const char *verb, const struct environment *env,

@@ -398,16 +398,37 @@ static bool redraw(struct delivery *d)
     return done;
 }
 
+/* To the one who clicked, wherever they are from: Slack knows whose the address is. */
+static bool respond(struct delivery *d, const char *url)
+{
+    cJSON *message = json_object(d->ctx);
+    json_set_string(message, "response_type", "ephemeral");
+    json_set_bool(message, "replace_original", false);
+    json_set_string(message, "text", json_string_or_empty(d->message, "text"));
+    struct slack_answer answer;
+    struct error err = {0};
+    if (slack_respond(d->ctx, d->sender->web, url, message, &answer, &err)) {
+        d->verdict = (struct verdict){.outcome = OUTCOME_SENT};
+        return true;
+    }
+    if (answer.class == SLACK_DESTINATION)
+        return ended(d, OUTCOME_DROPPED, 0, "its response_url is used up");
+    return failed(d, "response_url", &answer, err.text);
+}
+
 static bool whisper(struct delivery *d)
 {
     if (d->row->too_late)
         return ended(d, OUTCOME_DROPPED, 0, "it came too late to matter");
+    const char *url = json_string_or_empty(d->row->content, "response_url");
     const char *channel = json_string_or_empty(d->row->content, "channel");
     if (!write_message(d))
         return false;
     /* An ephemeral message cannot be looked up: it is repeated once. */
-    if (d->row->uncertain && d->row->attempts > 2 && *channel)
+    if (d->row->uncertain && d->row->attempts > 2 && (*channel || *url))
         return ended(d, OUTCOME_DROPPED, 0, "its answer was lost twice");
+    if (*url)
+        return respond(d, url);
     struct slack_answer answer = {.class = SLACK_DESTINATION};
     struct error err = {0};
     if (*channel && !is_person(channel)) {

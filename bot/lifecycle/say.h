@@ -12,7 +12,8 @@ void say(struct db *db, const struct environment *env, const char *place, const 
    waiting redraws of one message are one. The first redraw posts it. */
 void say_redraw(struct db *db, const struct environment *env, const char *place);
 /* To one person alone: ephemeral in channel, or a direct message when they are not in it (channel
-   NULL: a direct message). Dropped after ten minutes. env may be NULL. */
+   NULL: a direct message). Dropped after ten minutes. env may be NULL. Where values has a
+   response_url it is said there instead: for who cannot be found by a user id. */
 void say_private(struct db *db, const struct environment *env, const char *user,
                  const char *channel, const char *name, const cJSON *values);
 /* A mail to the owner: templates/mail/NAME.yaml with the view plus extra. Without an address the

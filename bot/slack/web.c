@@ -12,6 +12,7 @@ struct slack_web {
     struct http_client *http;
     char *api_url;
     char *authorization; /* a secret */
+    long patience_ms;
 };
 
 /* How a method wants its arguments (docs.slack.dev, each method's page), and whether calling it
@@ -134,6 +135,13 @@ struct slack_web *slack_web_new(const void *ctx, const char *api_url, const char
     return web;
 }
 
+long slack_web_patience(struct slack_web *web, long ms)
+{
+    long before = web->patience_ms;
+    web->patience_ms = ms;
+    return before;
+}
+
 char *slack_form(const void *ctx, const cJSON *arguments)
 {
     char *form = talloc_strdup(ctx, "");
@@ -222,7 +230,10 @@ bool slack_call(const void *ctx, struct slack_web *web, const char *method, cons
     answer = answer ? answer : &none;
     *answer = (struct slack_answer){.error = ""};
     const char *url = talloc_asprintf(ctx, "%s%s", web->api_url, method);
-    struct http_request request = {.method = "POST", .repeatable = m->repeatable};
+    struct http_request request = {.method = "POST",
+                                   .repeatable = m->repeatable,
+                                   .connect_ms = web->patience_ms,
+                                   .total_ms = web->patience_ms};
     const char *type = "Content-Type: application/x-www-form-urlencoded";
     if (m->encoding == JSON) {
         type = "Content-Type: application/json; charset=utf-8";
@@ -257,7 +268,9 @@ bool slack_respond(const void *ctx, struct slack_web *web, const char *response_
                                    .url = response_url,
                                    .headers = headers,
                                    .body = body,
-                                   .body_length = strlen(body)};
+                                   .body_length = strlen(body),
+                                   .connect_ms = web->patience_ms,
+                                   .total_ms = web->patience_ms};
     struct http_response response;
     struct error why = {0};
     if (!http_send(ctx, web->http, &request, &response, &why))

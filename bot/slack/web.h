@@ -10,6 +10,9 @@
 /* A client of one thread: it keeps its connection alive. */
 struct slack_web;
 struct slack_web *slack_web_new(const void *ctx, const char *api_url, const char *token);
+/* How long the calls that follow wait for an answer; 0: the HTTP client's usual time. Returns what
+   it was. For those whom somebody waits for: an ack has 3 s. */
+long slack_web_patience(struct slack_web *web, long ms);
 
 /* What can be done about an answer (a table of Slack's error names in web.c). */
 enum slack_class {

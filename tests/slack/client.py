@@ -26,15 +26,19 @@ class Workspace:
         return self.call("/control/command",
                          {"user": user, "channel": channel, "text": text, "wait": wait, **more})
 
-    def click(self, user, channel, ts, action_id, value=None, wait=5.0):
-        body = {"user": user, "channel": channel, "ts": ts, "action_id": action_id, "wait": wait}
+    def click(self, user, channel, ts, action_id, value=None, wait=5.0, **more):
+        """forged=True: a button that the message does not show; user_team: of which workspace the
+        one who clicks is, when ours has a person of that id, too."""
+        body = {"user": user, "channel": channel, "ts": ts, "action_id": action_id, "wait": wait,
+                **more}
         if value is not None:
             body["value"] = value
         return self.call("/control/click", body)
 
-    def submit(self, user, view_id, values, wait=5.0):
-        return self.call("/control/submit",
-                         {"user": user, "view_id": view_id, "values": values, "wait": wait})
+    def submit(self, user, view_id, values, wait=5.0, **more):
+        """private_metadata="…": forged, instead of the view's own."""
+        return self.call("/control/submit", {"user": user, "view_id": view_id, "values": values,
+                                             "wait": wait, **more})
 
     def envelope(self, kind, payload, **more):
         return self.call("/control/envelope", {"type": kind, "payload": payload, **more})
@@ -52,6 +56,14 @@ class Workspace:
     def thread(self, channel, ts):
         return [m for m in self.messages(channel)
                 if m.get("thread_ts") == ts and m["ts"] != ts and not m.get("ephemeral_for")]
+
+    def whispers(self, user):
+        """What the app said to that person alone, in channels and in direct messages; oldest
+        first. For somebody of another workspace: "T0OTHER/U0APPR"."""
+        said = [m for channel in self.state()["messages"].values() for m in channel
+                if m.get("ephemeral_for") == user and m.get("bot_id")]
+        said += [m for m in self.direct(user) if m.get("bot_id")] if "/" not in user else []
+        return [m["text"] for m in sorted(said, key=lambda m: m["ts"])]
 
     def direct(self, user):
         """What stands in the app's direct messages with that person."""
@@ -116,6 +128,7 @@ class Workspace:
                          {"handle": handle, "add": list(add), "remove": list(remove)})
 
     def person(self, user, **fields):
+        """Changes somebody, or adds them when there is nobody with that id."""
         return self.call("/control/person", {"id": user, **fields})
 
     def channel(self, channel, **fields):

@@ -83,10 +83,15 @@ class Control:
         message = self.space.message(channel, body["ts"])
         found = message and make.find_button(message, body["action_id"], body.get("block_id"),
                                              body.get("value"))
+        if body.get("forged"):  # what no card shows: an older one did, or somebody made it up
+            found = "forged", {"type": "button", "action_id": body["action_id"],
+                               "value": body["value"]}
+            message = message or {"channel": channel, "ts": body["ts"]}
         if not found:
             return web.json_response({"error": "no such button", "outcome": "no_button"},
                                      status=404)
-        payload = make.block_action(self.space, self.base, user, message, *found)
+        payload = make.block_action(self.space, self.base, user, message, *found,
+                                    team=body.get("user_team"))
         record, ack = await self.socket.deliver("interactive", payload, False,
                                                 wait=body.get("wait", 3.0))
         shown = self.show_failure(record, user, channel, "button")
@@ -99,6 +104,8 @@ class Control:
         held = self.space.views.get(view_id)
         if not held:
             return web.json_response({"error": "no such view", "outcome": "no_view"}, status=404)
+        if "private_metadata" in body:
+            held = dict(held, view=dict(held["view"], private_metadata=body["private_metadata"]))
         payload, refused = make.view_submission(self.space, user, held, body.get("values", {}))
         if refused:
             held["errors"] = refused
@@ -221,7 +228,11 @@ class Control:
 
     async def person(self, request):
         body = await request.json()
+        if body["id"] not in self.space.people:
+            self.space.join(body["id"], body.pop("name", body["id"].lower()), body)
         self.space.people[body["id"]].update(body)
+        for flag in body.get("absent", []):  # Slack leaves flags out where it does not tell
+            self.space.people[body["id"]].pop(flag, None)
         self.space.changed()
         return web.json_response({"ok": True})
 

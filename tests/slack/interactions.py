@@ -47,8 +47,11 @@ def find_button(message, action_id, block_id=None, value=None):
     return None
 
 
-def block_action(space, base, user, message, block_id, element):
+def block_action(space, base, user, message, block_id, element, team=None):
+    """team: the actor's workspace when another one has a person of that id, too."""
     channel = space.channels[message["channel"]]
+    actor = dict(who(space, user), **({"team_id": team} if team else {}))
+    answers_to = f"{team}/{user}" if team else user
     action = {"action_id": element["action_id"], "block_id": block_id, "type": element["type"],
               "action_ts": f"{time.time():.6f}"}
     for key in ("value", "text", "style"):
@@ -59,14 +62,14 @@ def block_action(space, base, user, message, block_id, element):
     if message.get("thread_ts"):
         container["thread_ts"] = message["thread_ts"]
     return {
-        "type": "block_actions", "user": who(space, user), "api_app_id": APP,
+        "type": "block_actions", "user": actor, "api_app_id": APP,
         "token": "verification", "container": container, "trigger_id": space.new_trigger(user),
         "team": {"id": TEAM, "domain": "acme"}, "enterprise": None,
         "is_enterprise_install": False,
         "channel": {"id": channel["id"], "name": channel["name"] or "directmessage"},
         "message": {k: v for k, v in message.items() if k not in ("channel", "ephemeral_for")},
         "state": {"values": {}},
-        "response_url": response_url(space, base, channel["id"], user, message["ts"]),
+        "response_url": response_url(space, base, channel["id"], answers_to, message["ts"]),
         "actions": [action]}
 
 

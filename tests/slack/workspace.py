@@ -119,6 +119,13 @@ class Workspace:
         self.seq = saved["seq"]
         self.changed()  # a page that waited for the next change before looks again
 
+    def join(self, user, name, extra):
+        """A new person, in every channel that its members can see."""
+        self.people[user] = person(user, name, extra)
+        for channel in self.channels.values():
+            if not channel["is_im"]:
+                channel["members"].append(user)
+
     # -- looking things up ----------------------------------------------------------------------
     def im_of(self, user):
         for channel in self.channels.values():
