@@ -5,22 +5,27 @@
 
 #include <talloc.h>
 
-/* "payments/demo2 ends in 3 h 10 min", the next of the team's to end; "" when none has an end. */
+/* When the team's next place falls free for sure: the first of its environments to end, or of its
+   requests to lapse. "" when nothing of it has an end yet. */
 static const char *next_slot(struct call *call, const char *team, struct error *err)
 {
-    struct rows *rows = db_query(
-        call, call->db, err,
-        "SELECT name, extract(epoch FROM expires_at - now())::bigint AS left FROM environments"
-        " WHERE team = $1 AND ended_at IS NULL AND expires_at > now()"
-        " ORDER BY expires_at LIMIT 1",
-        P(team));
+    struct rows *rows =
+        db_query(call, call->db, err,
+                 "SELECT name, state = 'pending' AS asked,"
+                 " extract(epoch FROM coalesce(expires_at, due_at) - now())::bigint AS left"
+                 " FROM environments WHERE team = $1 AND ended_at IS NULL"
+                 " AND CASE WHEN state = 'pending' THEN due_at ELSE expires_at END > now()"
+                 " ORDER BY coalesce(expires_at, due_at) LIMIT 1",
+                 P(team));
     if (!rows)
         return NULL;
     if (rows_count(rows) == 0)
         return "";
-    return talloc_asprintf(call, " The next slot falls free when %s/%s ends, in %s.", team,
+    return talloc_asprintf(call, " The next slot falls free when %s/%s %s, in %s%s.", team,
                            rows_text(rows, 0, "name"),
-                           duration_text(call, rows_integer(rows, 0, "left", 0)));
+                           rows_true(rows, 0, "asked") ? "is denied or lapses" : "ends",
+                           duration_text(call, rows_integer(rows, 0, "left", 0)),
+                           rows_true(rows, 0, "asked") ? " at the latest" : "");
 }
 
 static bool over(struct call *call, const char *team, const char *what, struct error *err)
