@@ -60,7 +60,8 @@ DEBS_BUILD := build-essential pkg-config libwebsockets-dev libcurl4-openssl-dev 
 DEBS_DEMO  := postgresql python3 python3-aiohttp python3-psycopg2 python3-yaml
 DEBS_TOUR  := python3-selenium chromium chromium-driver
 DEBS_TEST  := libcmocka-dev postgresql python3 python3-pytest python3-pytest-xdist python3-aiohttp \
-              python3-psycopg2 python3-botocore python3-yaml python3-selenium chromium chromium-driver
+              python3-psycopg2 python3-botocore python3-yaml python3-selenium chromium chromium-driver \
+              fonts-lato fonts-noto-color-emoji
 DEBS_CHECK := clang-format cppcheck valgrind
 
 deps: ## install what building needs

@@ -179,7 +179,8 @@ class Control:
 
     # -- looking --------------------------------------------------------------------------------
     async def state(self, request):
-        return web.json_response(self.space.state(request.query.get("as")))
+        return web.json_response(self.space.state(request.query.get("as"),
+                                                  "brief" in request.query))
 
     async def wait(self, request):
         seq = int(request.query.get("seq", 0))

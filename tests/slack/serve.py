@@ -16,11 +16,10 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 from control import Control  # noqa: E402
 from faults import Faults  # noqa: E402
 from kept import Kept  # noqa: E402
+from page_door import PageDoor  # noqa: E402
 from socket_mode import SocketMode  # noqa: E402
 from web_api import WebApi  # noqa: E402
 from workspace import Workspace  # noqa: E402
-
-PAGE = os.path.join(HERE, "page")
 
 
 def build(arguments):
@@ -29,19 +28,16 @@ def build(arguments):
     socket = SocketMode(space)
     api = WebApi(space, socket, faults, relaxed=arguments.relaxed_limits)
     control = Control(space, socket, api, faults, arguments.command, arguments.mails)
+    page = PageDoor(space, arguments.command, arguments.mails)
     app = web.Application(client_max_size=8 << 20)
     app.add_routes([
         web.route("*", "/api/{method}", api.handle),
         web.get("/link/", socket.serve),
         web.post("/response/{path:.+}", api.respond),
         web.post("/upload/{file}", api.upload),
-        *control.routes(),
+        *control.routes(), *page.routes(),
     ])
-    if os.path.isdir(PAGE):
-        async def index(_):
-            return web.FileResponse(os.path.join(PAGE, "index.html"))
-        app.add_routes([web.get("/", index), web.static("/page", PAGE)])
-    return app, (socket, api, control, kept)
+    return app, (socket, api, control, page, kept)
 
 
 def tell_ready(path, url):
@@ -67,14 +63,16 @@ async def main():
     await site.start()
     port = site._server.sockets[0].getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    socket, api, control, kept = parts
+    socket, api, control, page, kept = parts
     socket.url, api.url, control.base = f"ws://127.0.0.1:{port}", url, url
     tell_ready(arguments.ready_file, url)
     print(url, flush=True)
+    mail = asyncio.create_task(page.watch_mail())
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await kept.until(stop)
+    mail.cancel()
     await runner.cleanup()
 
 

@@ -162,9 +162,10 @@ class Workspace:
         self.changed()
         return message
 
-    def notice(self, user, channel, text):
+    def notice(self, user, channel, text, thread_ts=None):
+        """Slack's own words to one person."""
         self.notices.append({"user": user, "channel": channel, "text": text, "at": time.time(),
-                             "ts": self.new_ts()})
+                             "ts": self.new_ts(), "thread_ts": thread_ts})
         self.changed()
 
     # -- short-lived things ---------------------------------------------------------------------
@@ -186,12 +187,15 @@ class Workspace:
         found = self.channels[channel]
         return user in found["members"]
 
-    def state(self, user=None):
+    def state(self, user=None, brief=False):
+        """brief: files are named, their content is left out."""
         channels = [c for c in self.channels.values() if self.sees(user, c["id"])]
         messages = {}
         for channel in channels:
             messages[channel["id"]] = [
-                m for m in self.messages[channel["id"]]
+                m if not brief or "files" not in m else
+                dict(m, files=[without(f, "content") for f in m["files"]])
+                for m in self.messages[channel["id"]]
                 if not m.get("deleted")
                 and (not user or m.get("ephemeral_for") in (None, user))]
         views = [{"view_id": i, "user": v["user"], "view": v["view"], "errors": v["errors"]}
