@@ -68,6 +68,8 @@ deps: ## install what building needs
 	@deploy/install-packages building $(DEBS_BUILD)
 deps-test: deps
 	@deploy/install-packages testing $(DEBS_TEST)
+	@{ command -v node && command -v npm; } >/dev/null || deploy/install-packages testing nodejs npm
+	@$(MAKE) --no-print-directory $(SDK)
 deps-check: deps-test
 	@deploy/install-packages checking $(DEBS_CHECK)
 
@@ -87,6 +89,14 @@ tour: ## play the story without a person, with pictures in build/tour
 	@deploy/install-packages "the tour" $(DEBS_BUILD) $(DEBS_DEMO) $(DEBS_TOUR)
 	@$(MAKE) --no-print-directory all
 	@/usr/bin/python3 deploy/demo/tour.py --folder $(BUILD)/tour
+
+# Slack's own SDK, from npm, which the stand-in workspace is held against.
+SDK := build/sdk/node_modules/.package-lock.json
+$(SDK): tests/slack/sdk/package.json tests/slack/sdk/package-lock.json
+	@mkdir -p build/sdk && cp $^ build/sdk/
+	@echo "  NPM   build/sdk"
+	@cd build/sdk && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 test: deps-test ## build and run all tests
 	@$(MAKE) --no-print-directory unit e2e

@@ -6,12 +6,35 @@ Limits from Slack's own types and SDKs (@slack/types block-kit and views, python
 PLAIN, MRKDWN = "plain_text", "mrkdwn"
 
 
+COMMON = ("action_id", "focus_on_load", "confirm", "placeholder")
+CHOICES = {"static_select": 100, "multi_static_select": 100, "overflow": 5, "radio_buttons": 10,
+           "checkboxes": 10}  # and how many options
+INPUTS = ("plain_text_input", "number_input", "email_text_input", "url_text_input")
+PICKERS = {
+    "users_select": ("initial_user",), "channels_select": ("initial_channel",
+                                                           "response_url_enabled"),
+    "conversations_select": ("initial_conversation", "default_to_current_conversation", "filter",
+                             "response_url_enabled"),
+    "datepicker": ("initial_date",), "timepicker": ("initial_time", "timezone"),
+    "datetimepicker": ("initial_date_time",),
+}
+# What stands in a rich text: required and optional keys.
+RICH = {
+    "text": (("text",), ()), "emoji": (("name",), ("unicode", "url")),
+    "link": (("url",), ("text", "unsafe")), "user": (("user_id",), ()),
+    "usergroup": (("usergroup_id",), ()), "channel": (("channel_id",), ()),
+    "broadcast": (("range",), ()), "color": (("value",), ()),
+    "date": (("timestamp", "format"), ("url", "fallback")),
+}
+
+
 class Checker:
     def __init__(self, root, surface):
         self.errors = []
         self.root = root
         self.surface = surface  # "message" or "modal"
         self.counts = {}
+        self.markdown_size = 0
 
     def say(self, pointer, what):
         self.errors.append(f"{what} [json-pointer:{self.root}{pointer}]")
@@ -42,6 +65,20 @@ class Checker:
         if thing["type"] not in kinds:
             self.say(f"{pointer}/type", f"must be one of {', '.join(kinds)}")
         self.string(thing["text"], f"{pointer}/text", most, 1)
+
+    def whole(self, value, pointer, least, most):
+        if not isinstance(value, int) or isinstance(value, bool):
+            self.say(pointer, "must be an integer")
+        elif not least <= value <= most:
+            self.say(pointer, f"must be between {least} and {most}")
+
+    def number(self, value, pointer):
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            self.say(pointer, "must be a number")
+
+    def flag(self, value, pointer):
+        if not isinstance(value, bool):
+            self.say(pointer, "must be a boolean")
 
     def items(self, value, pointer, most, least=1):
         if not isinstance(value, list):
@@ -77,61 +114,86 @@ class Checker:
         if kind not in allowed:
             self.say(pointer, f"unsupported type: {kind}")
             return
-        common = ("action_id", "focus_on_load", "confirm", "placeholder")
         if "action_id" in thing:
-            self.string(thing["action_id"], f"{pointer}/action_id", 255)
+            self.string(thing["action_id"], f"{pointer}/action_id", 255, 1)
         if "confirm" in thing:
             self.confirm(thing["confirm"], f"{pointer}/confirm")
         if "placeholder" in thing:
             self.text(thing["placeholder"], f"{pointer}/placeholder", 150, (PLAIN,))
         if kind == "button":
-            if self.keys(thing, pointer, ("type", "text"),
-                         ("action_id", "value", "url", "style", "confirm", "accessibility_label")):
-                self.text(thing["text"], f"{pointer}/text", 75, (PLAIN,))
-                if "value" in thing:
-                    self.string(thing["value"], f"{pointer}/value", 2000)
-                if "url" in thing:
-                    self.string(thing["url"], f"{pointer}/url", 3000)
-                if "style" in thing:
-                    self.one_of(thing["style"], f"{pointer}/style", ("primary", "danger"))
-                if "accessibility_label" in thing:
-                    self.string(thing["accessibility_label"], f"{pointer}/accessibility_label", 75)
-        elif kind in ("static_select", "multi_static_select", "overflow", "radio_buttons",
-                      "checkboxes"):
-            most = {"overflow": 5, "radio_buttons": 10, "checkboxes": 10}.get(kind, 100)
-            self.keys(thing, pointer, ("type",), common + (
-                "options", "option_groups", "initial_option", "initial_options",
-                "max_selected_items"))
-            if "options" in thing:
-                for i, option in self.items(thing["options"], f"{pointer}/options", most):
-                    self.option(option, f"{pointer}/options/{i}",
-                                (PLAIN, MRKDWN) if kind in ("radio_buttons", "checkboxes")
-                                else (PLAIN,))
-                initial = thing.get("initial_option")
-                if initial is not None and initial not in thing["options"]:
-                    self.say(f"{pointer}/initial_option", "must match one of the options")
-            elif "option_groups" not in thing:
-                self.say(pointer, "missing required field: options")
-        elif kind in ("plain_text_input", "number_input", "email_text_input", "url_text_input"):
-            self.keys(thing, pointer, ("type",), common + (
-                "initial_value", "multiline", "min_length", "max_length", "dispatch_action_config",
-                "is_decimal_allowed", "min_value", "max_value"))
-            if "initial_value" in thing:
-                self.string(thing["initial_value"], f"{pointer}/initial_value", 3000)
-            if thing.get("max_length", 1) not in range(1, 3001):
-                self.say(f"{pointer}/max_length", "must be between 1 and 3000")
-        elif kind in ("users_select", "conversations_select", "channels_select", "datepicker",
-                      "timepicker", "datetimepicker"):
-            self.keys(thing, pointer, ("type",), tuple(thing))
+            self.button(thing, pointer)
+        elif kind in CHOICES:
+            self.choice(thing, pointer, kind)
+        elif kind in INPUTS:
+            self.text_input(thing, pointer)
+        elif kind in PICKERS:
+            self.keys(thing, pointer, ("type",), COMMON + PICKERS[kind])
         elif kind == "image":
-            self.image(thing, pointer)
+            self.image(thing, pointer, inside=True)
 
-    def image(self, thing, pointer):
-        if self.keys(thing, pointer, ("type", "alt_text"),
-                     ("image_url", "slack_file", "title", "block_id")):
+    def button(self, thing, pointer):
+        if not self.keys(thing, pointer, ("type", "text"),
+                         ("action_id", "value", "url", "style", "confirm", "accessibility_label")):
+            return
+        self.text(thing["text"], f"{pointer}/text", 75, (PLAIN,))
+        for part, most in (("value", 2000), ("url", 3000), ("accessibility_label", 75)):
+            if part in thing:
+                self.string(thing[part], f"{pointer}/{part}", most)
+        if "style" in thing:
+            self.one_of(thing["style"], f"{pointer}/style", ("primary", "danger"))
+
+    def choice(self, thing, pointer, kind):
+        most = CHOICES[kind]
+        texts = (PLAIN, MRKDWN) if kind in ("radio_buttons", "checkboxes") else (PLAIN,)
+        grouped = kind in ("static_select", "multi_static_select")
+        self.keys(thing, pointer, ("type",), COMMON + (
+            "options", "initial_option", "initial_options", "max_selected_items")
+            + (("option_groups",) if grouped else ()))
+        options = []
+        if "options" in thing:
+            options = self.items(thing["options"], f"{pointer}/options", most)
+            for i, option in options:
+                self.option(option, f"{pointer}/options/{i}", texts)
+        elif grouped and "option_groups" in thing:
+            for i, group in self.items(thing["option_groups"], f"{pointer}/option_groups", 100):
+                where = f"{pointer}/option_groups/{i}"
+                if self.keys(group, where, ("label", "options")):
+                    self.text(group["label"], f"{where}/label", 75, (PLAIN,))
+                    held = self.items(group["options"], f"{where}/options", 100)
+                    options += held
+                    for k, option in held:
+                        self.option(option, f"{where}/options/{k}", texts)
+        else:
+            self.say(pointer, "missing required field: options")
+        known = [option for _, option in options]
+        initial = thing.get("initial_options", [])
+        for each in [thing["initial_option"]] if "initial_option" in thing else initial:
+            if each not in known:
+                self.say(f"{pointer}/initial_option", "must match one of the options")
+
+    def text_input(self, thing, pointer):
+        self.keys(thing, pointer, ("type",), COMMON + (
+            "initial_value", "multiline", "min_length", "max_length", "dispatch_action_config",
+            "is_decimal_allowed", "min_value", "max_value"))
+        if "initial_value" in thing:
+            self.string(thing["initial_value"], f"{pointer}/initial_value", 3000)
+        if "min_length" in thing:
+            self.whole(thing["min_length"], f"{pointer}/min_length", 0, 3000)
+        if "max_length" in thing:
+            self.whole(thing["max_length"], f"{pointer}/max_length", 1, 3000)
+        if thing["type"] == "number_input":
+            self.flag(thing.get("is_decimal_allowed"), f"{pointer}/is_decimal_allowed")
+
+    def image(self, thing, pointer, inside=False):
+        block = () if inside else ("title", "block_id")
+        if self.keys(thing, pointer, ("type", "alt_text"), ("image_url", "slack_file") + block):
             self.string(thing["alt_text"], f"{pointer}/alt_text", 2000)
+            if ("image_url" in thing) == ("slack_file" in thing):
+                self.say(pointer, "missing required field: image_url")
             if "image_url" in thing:
-                self.string(thing["image_url"], f"{pointer}/image_url", 3000)
+                self.string(thing["image_url"], f"{pointer}/image_url", 3000, 1)
+            if "title" in thing:
+                self.text(thing["title"], f"{pointer}/title", 2000, (PLAIN,))
 
     # -- blocks ---------------------------------------------------------------------------------
     def section(self, b, p):
@@ -151,6 +213,8 @@ class Checker:
     def header(self, b, p):
         if self.keys(b, p, ("type", "text"), ("block_id", "level")):
             self.text(b["text"], f"{p}/text", 150, (PLAIN,))
+            if "level" in b:
+                self.whole(b["level"], f"{p}/level", 1, 4)
 
     def divider(self, b, p):
         self.keys(b, p, ("type",), ("block_id",))
@@ -159,7 +223,7 @@ class Checker:
         if self.keys(b, p, ("type", "elements"), ("block_id",)):
             for i, thing in self.items(b["elements"], f"{p}/elements", 10):
                 if isinstance(thing, dict) and thing.get("type") == "image":
-                    self.image(thing, f"{p}/elements/{i}")
+                    self.image(thing, f"{p}/elements/{i}", inside=True)
                 else:
                     self.text(thing, f"{p}/elements/{i}", 3000)
 
@@ -193,13 +257,32 @@ class Checker:
     def markdown(self, b, p):
         if self.keys(b, p, ("type", "text"), ("block_id",)):
             self.string(b["text"], f"{p}/text", 12000, 1)
+            if isinstance(b["text"], str):
+                self.markdown_size += len(b["text"])
 
     def rich_text(self, b, p):
-        if self.keys(b, p, ("type", "elements"), ("block_id",)):
-            for i, thing in self.items(b["elements"], f"{p}/elements", 100):
-                self.one_of(thing.get("type"), f"{p}/elements/{i}/type", (
-                    "rich_text_section", "rich_text_list", "rich_text_preformatted",
-                    "rich_text_quote"))
+        if not self.keys(b, p, ("type", "elements"), ("block_id",)):
+            return
+        for i, thing in self.items(b["elements"], f"{p}/elements", 100):
+            self.rich_part(thing, f"{p}/elements/{i}")
+
+    def rich_part(self, thing, p):
+        if not self.keys(thing, p, ("type", "elements"), ("style", "indent", "offset", "border")):
+            return
+        self.one_of(thing["type"], f"{p}/type", ("rich_text_section", "rich_text_list",
+                                                 "rich_text_preformatted", "rich_text_quote"))
+        for i, inner in self.items(thing["elements"], f"{p}/elements", 1000, 0):
+            where = f"{p}/elements/{i}"
+            kind = inner.get("type") if isinstance(inner, dict) else None
+            if thing["type"] == "rich_text_list":
+                self.rich_part(inner, where)
+            elif kind not in RICH:
+                self.say(where, f"unsupported type: {kind}")
+            else:
+                required, optional = RICH[kind]
+                self.keys(inner, where, ("type",) + required, optional + ("style",))
+                if kind == "text":
+                    self.string(inner.get("text"), f"{where}/text", 30000, 1)
 
     def task_card(self, b, p, inside=False):
         required = ("task_id", "title") if inside else ("type", "task_id", "title")
@@ -215,28 +298,40 @@ class Checker:
                     self.say(f"{p}/{part}", "must be a rich_text block")
                 else:
                     self.rich_text(b[part], f"{p}/{part}")
-        for i, source in enumerate(b.get("sources", [])):
-            self.keys(source, f"{p}/sources/{i}", ("type", "url", "text"))
+        for i, source in self.items(b.get("sources", []), f"{p}/sources", 50, 0):
+            if self.keys(source, f"{p}/sources/{i}", ("type", "url", "text")):
+                self.one_of(source["type"], f"{p}/sources/{i}/type", ("url",))
+        self.string(b["task_id"], f"{p}/task_id", 255, 1)
+        self.string(b["title"], f"{p}/title", 3000, 1)
 
     def plan(self, b, p):
         if not self.keys(b, p, ("type", "title"), ("tasks", "block_id")):
             return
-        if not isinstance(b["title"], str):
-            self.say(f"{p}/title", "must be a string")
+        self.string(b["title"], f"{p}/title", 3000, 1)
         ids = set()
         for i, task in self.items(b.get("tasks", []), f"{p}/tasks", 50, 0):
             self.task_card(task, f"{p}/tasks/{i}", inside=True)
-            if task.get("task_id") in ids:
+            task_id = task.get("task_id") if isinstance(task, dict) else None
+            if task_id in ids:
                 self.say(f"{p}/tasks/{i}/task_id", "must be unique")
-            ids.add(task.get("task_id"))
+            ids.add(task_id)
 
     def cell(self, cell, p, kinds):
+        """Checks a cell of a table; the characters that it adds."""
         kind = cell.get("type") if isinstance(cell, dict) else None
         if kind not in kinds:
             self.say(p, f"unsupported type: {kind}")
-        elif kind == "raw_text":
-            self.keys(cell, p, ("type", "text"))
-            self.string(cell.get("text"), f"{p}/text", 10000, 1)
+            return 0
+        if kind == "rich_text":
+            self.rich_text(cell, p)
+            return 0
+        required = ("type", "text") if kind == "raw_text" else ("type", "value", "text")
+        if not self.keys(cell, p, required):
+            return 0
+        if kind == "raw_number":
+            self.number(cell["value"], f"{p}/value")
+        self.string(cell["text"], f"{p}/text", 20000, 1)
+        return len(cell["text"]) if isinstance(cell["text"], str) else 0
 
     def table(self, b, p):
         if not self.keys(b, p, ("type", "rows"), ("block_id", "column_settings")):
@@ -244,55 +339,101 @@ class Checker:
         size = 0
         for i, row in self.items(b["rows"], f"{p}/rows", 100):
             for k, cell in self.items(row, f"{p}/rows/{i}", 20):
-                self.cell(cell, f"{p}/rows/{i}/{k}", ("raw_text", "rich_text"))
-                size += len(cell.get("text", "")) if isinstance(cell, dict) else 0
+                size += self.cell(cell, f"{p}/rows/{i}/{k}", ("raw_text", "rich_text"))
         if size > 10000:
             self.say(p, "must be less than 10001 characters")
         for i, setting in self.items(b.get("column_settings", []), f"{p}/column_settings", 20, 0):
-            self.keys(setting, f"{p}/column_settings/{i}", (), ("align", "is_wrapped"))
+            where = f"{p}/column_settings/{i}"
+            if self.keys(setting, where, (), ("align", "is_wrapped")):
+                self.one_of(setting.get("align", "left"), f"{where}/align",
+                            ("left", "center", "right"))
+                self.flag(setting.get("is_wrapped", False), f"{where}/is_wrapped")
 
     def data_table(self, b, p):
         if not self.keys(b, p, ("type", "caption", "rows"),
                          ("block_id", "page_size", "row_header_column_index")):
             return
-        width = None
+        self.string(b["caption"], f"{p}/caption", 3000, 1)
+        if "page_size" in b:
+            self.whole(b["page_size"], f"{p}/page_size", 1, 100)
+        width, size = None, 0
         for i, row in self.items(b["rows"], f"{p}/rows", 101, 2):
-            for k, cell in self.items(row, f"{p}/rows/{i}", 20):
-                self.cell(cell, f"{p}/rows/{i}/{k}",
-                          ("raw_text",) if i == 0 else ("raw_text", "raw_number", "rich_text"))
-            width = width or len(row)
-            if len(row) != width:
+            cells = self.items(row, f"{p}/rows/{i}", 20)
+            for k, cell in cells:
+                size += self.cell(cell, f"{p}/rows/{i}/{k}", ("raw_text",) if i == 0 else
+                                  ("raw_text", "raw_number", "rich_text"))
+            width = width or len(cells)
+            if len(cells) != width:
                 self.say(f"{p}/rows/{i}", "all rows must have the same length")
+        if size > 20000:
+            self.say(p, "must be less than 20001 characters")
+        if "row_header_column_index" in b:
+            self.whole(b["row_header_column_index"], f"{p}/row_header_column_index", 0,
+                       (width or 1) - 1)
 
     def data_visualization(self, b, p):
         if not self.keys(b, p, ("type", "title", "chart"), ("block_id",)):
             return
         self.string(b["title"], f"{p}/title", 50, 1)
-        chart = b["chart"]
-        kind = chart.get("type")
-        self.one_of(kind, f"{p}/chart/type", ("pie", "bar", "line", "area"))
+        chart, p = b["chart"], f"{p}/chart"
+        kind = chart.get("type") if isinstance(chart, dict) else None
         if kind == "pie":
-            for i, segment in self.items(chart.get("segments"), f"{p}/chart/segments", 6):
-                self.keys(segment, f"{p}/chart/segments/{i}", ("label", "value"))
-                self.string(segment.get("label"), f"{p}/chart/segments/{i}/label", 20, 1)
-                if not segment.get("value", 0) > 0:
-                    self.say(f"{p}/chart/segments/{i}/value", "must be more than 0")
+            if self.keys(chart, p, ("type", "segments")):
+                self.points(chart["segments"], f"{p}/segments", 6, positive=True)
+        elif kind in ("bar", "line", "area"):
+            if self.keys(chart, p, ("type", "series", "axis_config")):
+                self.series(chart, p)
+        else:
+            self.say(f"{p}/type", "must be one of pie, bar, line, area")
+
+    def points(self, points, p, most, positive=False):
+        """Labels with numbers; their labels."""
+        labels = []
+        for i, point in self.items(points, p, most):
+            if not self.keys(point, f"{p}/{i}", ("label", "value")):
+                continue
+            self.string(point["label"], f"{p}/{i}/label", 20, 1)
+            self.number(point["value"], f"{p}/{i}/value")
+            if positive and isinstance(point["value"], (int, float)) and point["value"] <= 0:
+                self.say(f"{p}/{i}/value", "must be more than 0")
+            labels.append(point["label"])
+        if len(set(map(str, labels))) != len(labels):
+            self.say(p, "labels must be unique")
+        return labels
+
+    def series(self, chart, p):
+        axis = f"{p}/axis_config"
+        if not self.keys(chart["axis_config"], axis, ("categories",), ("x_label", "y_label")):
             return
-        axis = chart.get("axis_config") or {}
-        categories = [c for _, c in self.items(axis.get("categories"),
-                                               f"{p}/chart/axis_config/categories", 20)]
-        for i, category in enumerate(categories):
-            self.string(category, f"{p}/chart/axis_config/categories/{i}", 20, 1)
-        for i, series in self.items(chart.get("series"), f"{p}/chart/series", 6):
-            self.string(series.get("name"), f"{p}/chart/series/{i}/name", 20, 1)
-            labels = [d.get("label") for d in series.get("data", [])]
-            if labels != categories:
-                self.say(f"{p}/chart/series/{i}/data", "one point for each category")
+        for label in ("x_label", "y_label"):
+            if label in chart["axis_config"]:
+                self.string(chart["axis_config"][label], f"{axis}/{label}", 50, 1)
+        categories = []
+        for i, name in self.items(chart["axis_config"]["categories"], f"{axis}/categories", 20):
+            self.string(name, f"{axis}/categories/{i}", 20, 1)
+            categories.append(name)
+        if len(set(map(str, categories))) != len(categories):
+            self.say(f"{axis}/categories", "must be unique")
+        names = set()
+        for i, series in self.items(chart["series"], f"{p}/series", 6):
+            where = f"{p}/series/{i}"
+            if not self.keys(series, where, ("name", "data")):
+                continue
+            self.string(series["name"], f"{where}/name", 20, 1)
+            if series["name"] in names:
+                self.say(f"{where}/name", "must be unique")
+            names.add(series["name"])
+            labels = self.points(series["data"], f"{where}/data", 20)
+            if sorted(map(str, labels)) != sorted(map(str, categories)):
+                self.say(f"{where}/data", "one point for each category")
 
     def alert(self, b, p):
         if self.surface == "message":
             self.say(p, "unsupported type: alert")
-        self.keys(b, p, ("type", "text"), ("level", "block_id"))
+        if self.keys(b, p, ("type", "text"), ("level", "block_id")):
+            self.text(b["text"], f"{p}/text", 3000)
+            self.one_of(b.get("level", "default"), f"{p}/level",
+                        ("default", "info", "warning", "error", "success"))
 
     def block(self, b, p):
         kind = b.get("type") if isinstance(b, dict) else None
@@ -314,6 +455,9 @@ class Checker:
         check(b, p)
 
 
+SECOND_TABLE = "only_one_table_allowed"
+
+
 def check_blocks(blocks, surface="message", root="/blocks"):
     """The errors of a list of blocks; [] when Slack would take it."""
     checker = Checker(root, surface)
@@ -325,14 +469,42 @@ def check_blocks(blocks, surface="message", root="/blocks"):
             checker.say(f"/{i}/block_id", "`block_id` already exists")
         ids.add(block_id)
     if checker.counts.get("table", 0) > 1:
-        checker.say("", "only_one_table_allowed")
+        checker.say("", SECOND_TABLE)
     if checker.counts.get("data_visualization", 0) > 2:
         checker.say("", "no more than 2 data_visualization blocks allowed")
+    if checker.markdown_size > 12000:
+        checker.say("", "markdown must be less than 12001 characters in all")
     return [f"[ERROR] {e}" for e in checker.errors]
 
 
-def check_view(view):
-    checker = Checker("/view", "modal")
+def is_second_table(errors):
+    return all(SECOND_TABLE in error for error in errors)
+
+
+def check_attachments(attachments):
+    checker = Checker("/attachments", "message")
+    errors = []
+    for i, attachment in checker.items(attachments, "", 100, 0):
+        if isinstance(attachment, dict) and "blocks" in attachment:
+            errors += check_blocks(attachment["blocks"], root=f"/attachments/{i}/blocks")
+    return [f"[ERROR] {e}" for e in checker.errors] + errors
+
+
+def as_object(error):
+    """An error as blocks.validate writes it."""
+    text, _, pointer = error.replace("[ERROR] ", "").rpartition(" [json-pointer:")
+    missing = text.startswith("missing required field: ")
+    entry = {"code": "missing_field" if missing else "failed_constraint", "message": text,
+             "pointer": pointer.rstrip("]")}
+    if missing:
+        entry["field"] = text.rpartition(" ")[2]
+    if text.startswith("must be one of "):
+        entry["constraint"] = {"type": "enum", "expected": text[15:].split(", ")}
+    return entry
+
+
+def check_view(view, root="/view"):
+    checker = Checker(root, "modal")
     if not checker.keys(view, "", ("type", "title", "blocks"), (
             "submit", "close", "private_metadata", "callback_id", "external_id",
             "clear_on_close", "notify_on_close", "submit_disabled")):
@@ -341,10 +513,13 @@ def check_view(view):
     for part in ("title", "submit", "close"):
         if part in view:
             checker.text(view[part], f"/{part}", 24, (PLAIN,))
-    checker.string(view.get("private_metadata", ""), "/private_metadata", 3000)
-    checker.string(view.get("callback_id", ""), "/callback_id", 255)
-    has_input = any(b.get("type") == "input" for b in view["blocks"] if isinstance(b, dict))
-    if has_input and "submit" not in view:
+    for part, most in (("private_metadata", 3000), ("callback_id", 255), ("external_id", 255)):
+        checker.string(view.get(part, ""), f"/{part}", most)
+    for part in ("clear_on_close", "notify_on_close"):
+        checker.flag(view.get(part, False), f"/{part}")
+    blocks = view["blocks"] if isinstance(view["blocks"], list) else []
+    if any(isinstance(b, dict) and b.get("type") == "input" for b in blocks) \
+            and "submit" not in view:
         checker.say("/submit", "missing required field: submit")
     errors = [f"[ERROR] {e}" for e in checker.errors]
-    return errors + check_blocks(view["blocks"], "modal", "/view/blocks")
+    return errors + check_blocks(view["blocks"], "modal", f"{root}/blocks")

@@ -40,6 +40,12 @@ class Workspace:
         return self.call("/control/submit", {"user": user, "view_id": view_id, "values": values,
                                              "wait": wait, **more})
 
+    def close(self, user, view_id):
+        return self.call("/control/close", {"user": user, "view_id": view_id})
+
+    def event(self, event, wait=5.0):
+        return self.call("/control/event", {"event": event, "wait": wait})
+
     def envelope(self, kind, payload, **more):
         return self.call("/control/envelope", {"type": kind, "payload": payload, **more})
 
@@ -130,6 +136,13 @@ class Workspace:
     def person(self, user, **fields):
         """Changes somebody, or adds them when there is nobody with that id."""
         return self.call("/control/person", {"id": user, **fields})
+
+    def age(self, seconds):
+        """Makes tickets, triggers and response_urls that much older."""
+        return self.call("/control/age", {"seconds": seconds})
+
+    def scopes(self, add=(), remove=(), of="bot"):
+        return self.call("/control/scopes", {"add": list(add), "remove": list(remove), "of": of})
 
     def channel(self, channel, **fields):
         return self.call("/control/channel", {"id": channel, **fields})

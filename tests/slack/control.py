@@ -29,7 +29,8 @@ class Control:
             web.get("/control/connections", self.connections),
             web.post("/control/group", self.group), web.post("/control/person", self.person),
             web.post("/control/channel", self.channel), web.post("/control/scopes", self.scopes),
-            web.get("/control/mails", self.mails),
+            web.get("/control/mails", self.mails), web.post("/control/event", self.event),
+            web.post("/control/age", self.age),
         ]
 
     # -- acting ---------------------------------------------------------------------------------
@@ -51,8 +52,7 @@ class Control:
             return []
         errors = blockkit.check_blocks(payload["blocks"]) if payload.get("blocks") else []
         if errors:
-            self.api.violations.append({"method": "ack", "error": "invalid_blocks",
-                                        "reasons": errors, "arguments": payload})
+            self.space.violation("ack", "invalid_blocks", errors, payload)
             text = f"{self.command} failed with the error \"invalid_blocks\""
             self.space.notice(user, channel, text)
             return [{"text": text, "error": "invalid_blocks", "ephemeral": True}]
@@ -114,30 +114,62 @@ class Control:
                                       "errors": refused, "ack": None, "shown": []})
         record, ack = await self.socket.deliver("interactive", payload, True,
                                                 wait=body.get("wait", 3.0))
-        action = (ack or {}).get("response_action")
-        errors = (ack or {}).get("errors", {})
-        if record["outcome"] != "acked":
-            held["errors"] = {"": "We had some trouble connecting. Try again?"}
-        elif action == "errors":
-            known = {b["block_id"] for b in held["view"]["blocks"]}
-            if not errors or not set(errors) <= known:
-                self.api.violations.append({"method": "view_submission", "error": "invalid_errors",
-                                            "reasons": [str(errors)], "arguments": ack})
-            held["errors"] = errors
-        elif action in ("update", "push"):
-            held["view"].update(self.api.view(ack["view"]))
-            held["errors"] = {}
-        else:
-            self.space.views.pop(view_id, None)
+        action, errors = self.apply_submission(user, view_id, held, record, ack or {})
         self.space.changed()
         return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
                                   "ack": ack, "response_action": action, "errors": errors,
                                   "shown": []})
 
+    def apply_submission(self, user, view_id, held, record, ack):
+        """What the answer to a submitted form does to it: (response_action, errors)."""
+        action, errors = ack.get("response_action"), ack.get("errors", {})
+        problem = []
+        if record["outcome"] != "acked":
+            held["errors"] = {"": "We had some trouble connecting. Try again?"}
+            return action, errors
+        if action == "errors":
+            known = {b["block_id"] for b in held["view"]["blocks"] if b["type"] == "input"}
+            if not errors or not set(errors) <= known:
+                problem = [f"errors {sorted(errors)} of inputs {sorted(known)}"]
+            held["errors"] = errors
+        elif action in ("update", "push"):
+            problem = self.next_view(user, held, action, ack.get("view"))
+        elif action == "clear":
+            for view in [i for i, v in self.space.views.items() if v["user"] == user]:
+                self.space.views.pop(view)
+        elif action is None:
+            self.space.views.pop(view_id, None)
+        else:
+            problem = [f"response_action {action}"]
+        if problem:
+            self.space.violation("view_submission", f"invalid_{action}", problem, ack)
+            held["errors"] = held["errors"] or {"": "We had some trouble connecting. Try again?"}
+        return action, errors
+
+    def next_view(self, user, held, action, view):
+        """A form that answers a form; a list of what is wrong with it."""
+        errors = blockkit.check_view(view)
+        if errors:
+            return errors
+        if action == "update":
+            held["view"].update(self.api.view(view))
+            held["errors"] = {}
+            return []
+        stack = [v for v in self.space.views.values()
+                 if v["view"]["root_view_id"] == held["view"]["root_view_id"]]
+        if len(stack) >= 3:
+            return ["push_limit_reached"]
+        self.api.show_view(user, self.api.view(view), held["view"])
+        return []
+
     async def close(self, request):
         body = await request.json()
-        self.space.views.pop(body["view_id"], None)
+        held = self.space.views.pop(body["view_id"], None)
         self.space.changed()
+        if held and held["view"].get("notify_on_close"):
+            await self.socket.deliver("interactive",
+                                      make.view_closed(self.space, body["user"], held["view"]),
+                                      False)
         return web.json_response({"outcome": "closed"})
 
     async def input(self, request):
@@ -158,6 +190,13 @@ class Control:
         record, ack = await self.socket.deliver(body["type"], body["payload"], takes,
                                                 wait=body.get("wait", 3.0),
                                                 envelope_id=body.get("envelope_id"))
+        return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
+                                  "ack": ack, "shown": []})
+
+    async def event(self, request):
+        body = await request.json()
+        payload = make.event(self.space, body["event"])
+        record, ack = await self.socket.deliver_event(payload, wait=body.get("wait", 3.0))
         return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
                                   "ack": ack, "shown": []})
 
@@ -198,6 +237,7 @@ class Control:
     async def envelopes(self, _):
         return web.json_response({
             "unreachable": self.socket.unreachable,
+            "unacked": sum(e["outcome"] == "timeout" for e in self.socket.envelopes.values()),
             "envelopes": [{k: v for k, v in e.items() if k not in ("waiters", "payload")}
                           for e in self.socket.envelopes.values()]})
 
@@ -245,8 +285,14 @@ class Control:
 
     async def scopes(self, request):
         body = await request.json()
-        self.space.scopes |= set(body.get("add", []))
-        self.space.scopes -= set(body.get("remove", []))
+        held = self.space.app_scopes if body.get("of") == "app" else self.space.scopes
+        held.update(body.get("add", []))
+        held.difference_update(body.get("remove", []))
+        return web.json_response({"ok": True})
+
+    async def age(self, request):
+        """Lets tickets, triggers and response_urls grow older at once."""
+        self.space.older += float((await request.json())["seconds"])
         return web.json_response({"ok": True})
 
     async def mails(self, _):

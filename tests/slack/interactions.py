@@ -2,7 +2,7 @@
 
 import time
 
-from workspace import APP, TEAM
+from workspace import APP, BOT_USER, TEAM
 
 
 def who(space, user):
@@ -141,3 +141,17 @@ def view_submission(space, user, held, values):
             "user": who(space, user), "api_app_id": APP, "token": "verification",
             "trigger_id": space.new_trigger(user), "view": sent, "response_urls": [],
             "is_enterprise_install": False, "enterprise": None}, {}
+
+
+def view_closed(space, user, view, cleared=False):
+    return {"type": "view_closed", "team": {"id": TEAM, "domain": "acme"}, "user": who(space, user),
+            "api_app_id": APP, "token": "verification", "view": view, "is_cleared": cleared,
+            "is_enterprise_install": False, "enterprise": None}
+
+
+def event(space, event):
+    return {"token": "verification", "team_id": TEAM, "api_app_id": APP, "event": event,
+            "type": "event_callback", "event_id": space.new_id("Ev"), "event_time": int(time.time()),
+            "authorizations": [{"enterprise_id": None, "team_id": TEAM, "user_id": BOT_USER,
+                                "is_bot": True, "is_enterprise_install": False}],
+            "is_ext_shared_channel": False}

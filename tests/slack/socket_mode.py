@@ -14,6 +14,9 @@ from workspace import APP
 
 MOST_CONNECTIONS = 10
 PATIENCE = 3.0  # seconds for an ack
+# After how long an unacked event comes again: at once, after a minute, after five.
+EVENT_RETRIES = (0.0, 60.0, 300.0)
+TICKET_LIVES = 30.0
 PING_EVERY = 5.0
 
 
@@ -45,16 +48,17 @@ class SocketMode:
         self.refresh_task = None
         self.hello_delay = 0.0
         self.unreachable = 0  # envelopes that had no connection to go to
+        self.event_retries = EVENT_RETRIES
 
     # -- opening --------------------------------------------------------------------------------
     def new_url(self):
         ticket = str(uuid.uuid4())
-        self.tickets[ticket] = time.monotonic()
+        self.tickets[ticket] = self.workspace.now()
         return f"{self.url}/link/?ticket={ticket}&app_id={secrets.token_hex(32)}"
 
     async def serve(self, request):
         made = self.tickets.pop(request.query.get("ticket", ""), None)
-        if made is None or time.monotonic() - made > 30:
+        if made is None or self.workspace.now() - made > TICKET_LIVES:
             return web.Response(status=408, text="ticket unknown, used or too old")
         socket = web.WebSocketResponse(autoping=False, max_msg_size=4 << 20)
         await socket.prepare(request)
@@ -103,13 +107,16 @@ class SocketMode:
             try:
                 ack = json.loads(frame.data)
             except ValueError:
-                continue
-            self.take_ack(connection, ack)
+                ack = None
+            self.take_ack(connection, ack, frame.data)
 
-    def take_ack(self, connection, ack):
-        record = self.envelopes.get(ack.get("envelope_id"))
+    def take_ack(self, connection, ack, text):
+        record = self.envelopes.get(ack.get("envelope_id")) if isinstance(ack, dict) else None
         if not record:
+            self.workspace.violation("ack", "unknown_envelope", [], text[:500])
             return
+        if ack.get("payload") and not record["takes_payload"]:
+            self.workspace.violation("ack", "no_payload_accepted", [record["type"]], ack)
         connection.acks += 1
         record["acks"].append({"at": time.time(), "connection": connection.number,
                                "payload": ack.get("payload")})
@@ -140,7 +147,8 @@ class SocketMode:
         envelope = {"envelope_id": envelope_id, "type": kind, "payload": payload,
                     "accepts_response_payload": takes_payload}
         if kind == "events_api":
-            envelope.update(retry_attempt=len(record["sent"]), retry_reason="")
+            attempt = record.setdefault("attempt", 0)
+            envelope.update(retry_attempt=attempt, retry_reason="timeout" if attempt else "")
         waiter = asyncio.get_running_loop().create_future()
         record["waiters"].append(waiter)
         record["sent"].append({"at": time.time(), "connection": chosen.number})
@@ -153,6 +161,22 @@ class SocketMode:
             if record["outcome"] != "acked":
                 record["outcome"] = "timeout"
             return record, None
+
+    async def deliver_event(self, payload, **more):
+        """An event; unacked, it comes again, also when there was no connection to go to."""
+        record, answer = await self.deliver("events_api", payload, False, **more)
+        if record["outcome"] != "acked":
+            asyncio.create_task(self.retry_event(record))
+        return record, answer
+
+    async def retry_event(self, record):
+        for attempt, pause in enumerate(self.event_retries, 1):
+            await asyncio.sleep(pause)
+            record["attempt"] = attempt
+            await self.deliver("events_api", record["payload"], False, envelope_id=record["id"])
+            self.workspace.changed()
+            if record["outcome"] == "acked":
+                return
 
     # -- ending connections ---------------------------------------------------------------------
     def choose(self, which):
@@ -193,6 +217,9 @@ class SocketMode:
             return
         if what == "hello_delay":
             self.hello_delay = float(order["seconds"])
+            return
+        if what == "event_retries":
+            self.event_retries = tuple(order["seconds"])
             return
         for connection in self.choose(order.get("which", "all")):
             socket = connection.socket

@@ -4,14 +4,15 @@ Refusals carry Slack's own error names; each one that a sound program never gets
 violation, so that the test which caused it can fail.
 """
 
+import base64
 import json
+import re
 import time
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 import blockkit
-from workspace import (APP, APP_TOKEN, BOT, BOT_TOKEN, BOT_USER, TEAM)
+from workspace import APP, APP_TOKEN, BOT, BOT_TOKEN, BOT_USER, TEAM
 
 JSON, FORM = "json", "form"
 
@@ -37,24 +38,32 @@ class Method:
 MISTAKES = {
     "invalid_blocks", "invalid_blocks_format", "invalid_arguments", "invalid_arg_name", "no_text",
     "msg_too_long", "unknown_method", "not_authed", "not_allowed_token_type", "missing_scope",
-    "invalid_post_type", "missing_charset", "invalid_json", "invalid_form_data",
+    "invalid_post_type", "missing_post_type", "invalid_json", "json_not_object", "invalid_form_data",
     "invalid_metadata_format", "invalid_metadata_schema", "metadata_too_large", "invalid_trigger_id",
-    "view_too_large", "missing_argument",
+    "view_too_large", "invalid_attachments", "insecure_request", "invalid_cursor", "invalid_limit",
+    "invalid_thread_ts",
 }
+
+# What a channel of a kind asks of whoever reads it.
+HISTORY = {"public": "channels:history", "private": "groups:history", "im": "im:history"}
+TS = re.compile(r"[0-9]{1,12}\.[0-9]{6}")
+METADATA_KEY = re.compile(r"[a-z][a-z0-9_]*")
+MOST_TEXT = 40_000  # longer ones are cut
 
 
 class WebApi:
     def __init__(self, workspace, socket_mode, faults, relaxed=False):
         self.workspace, self.socket_mode, self.faults = workspace, socket_mode, faults
         self.relaxed = relaxed
-        self.calls, self.violations = [], []
+        self.calls, self.violations = [], workspace.violations
         self.buckets = {}
         self.url = ""
         both, chat = (JSON, FORM), ("channel", "text", "blocks", "metadata", "thread_ts",
                                     "unfurl_links", "unfurl_media", "reply_broadcast", "mrkdwn",
                                     "attachments", "username", "icon_emoji", "parse", "link_names")
         self.methods = {
-            "apps.connections.open": Method(self.connections_open, None, both, token="app"),
+            "apps.connections.open": Method(self.connections_open, "connections:write", (FORM,),
+                                            token="app"),
             "auth.test": Method(self.auth_test, None, both, per_minute=600, burst=600),
             "api.test": Method(lambda a: {}, None, both, per_minute=600, burst=600),
             "chat.postMessage": Method(self.post_message, "chat:write", both, ("channel",), chat,
@@ -71,10 +80,10 @@ class WebApi:
                                         per_minute=600, burst=600),
             "conversations.open": Method(self.conversations_open, "im:write", both, (),
                                          ("users", "channel", "return_im", "prevent_creation")),
-            "conversations.history": Method(self.history, "channels:history", both, ("channel",),
+            "conversations.history": Method(self.history, None, both, ("channel",),
                                             ("limit", "cursor", "latest", "oldest", "inclusive",
                                              "include_all_metadata")),
-            "conversations.replies": Method(self.replies, "channels:history", (FORM,),
+            "conversations.replies": Method(self.replies, None, (FORM,),
                                             ("channel", "ts"),
                                             ("limit", "cursor", "latest", "oldest", "inclusive",
                                              "include_all_metadata")),
@@ -120,6 +129,8 @@ class WebApi:
                 raise Refusal("unknown_method")
             if request.method not in ("POST", "GET"):
                 raise Refusal("invalid_post_type")
+            if request.method == "GET" and method.token == "app":
+                raise Refusal("insecure_request")
             arguments, warning = await self.arguments(request, method)
             fault = self.faults.take(name, arguments)
             if fault:
@@ -135,12 +146,11 @@ class WebApi:
         except Refusal as refusal:
             answer = {"ok": False, "error": refusal.error, **refusal.more}
             if refusal.messages:
-                answer["errors"] = [m.replace("[ERROR] ", "") for m in refusal.messages]
+                answer.setdefault("errors", [m.replace("[ERROR] ", "") for m in refusal.messages])
                 answer["response_metadata"] = {"messages": refusal.messages}
             status, headers = refusal.status, refusal.headers
             if refusal.error in MISTAKES and not (fault and fault.get("do") == "error"):
-                self.violations.append({"method": name, "error": refusal.error,
-                                        "reasons": refusal.messages, "arguments": arguments})
+                self.workspace.violation(name, refusal.error, refusal.messages, arguments)
         self.calls.append({"at": started, "method": name, "arguments": arguments,
                            "status": status, "answer": answer})
         self.workspace.changed()
@@ -154,55 +164,58 @@ class WebApi:
     async def arguments(self, request, method):
         content = request.headers.get("Content-Type", "")
         kind = content.split(";")[0].strip().lower()
-        body = await request.text()
         warning = None
-        arguments = {k: v for k, v in request.query.items()}
+        arguments = {k: v for k, v in request.query.items() if k != "token"}
         if kind == "application/json":
-            if JSON not in method.content and body.strip() not in ("", "{}"):
-                # Slack reads no arguments from JSON here; what it misses is what it says.
-                return arguments, "missing_charset"
             if "charset" not in content.lower():
                 warning = "missing_charset"
             try:
-                parsed = json.loads(body or "{}")
+                parsed = json.loads(await request.text() or "{}")
             except ValueError:
                 raise Refusal("invalid_json")
             if not isinstance(parsed, dict):
                 raise Refusal("json_not_object")
+            if JSON not in method.content and parsed:
+                # Slack reads nothing here and goes on without; a program never means that.
+                raise Refusal("invalid_arguments",
+                              ["[ERROR] this method reads its arguments from a form alone"])
             arguments.update(parsed)
-        elif kind == "application/x-www-form-urlencoded":
+        elif kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
             if "charset" in content.lower():
                 warning = "superfluous_charset"
             arguments.update(await request.post())
-            for key in ("blocks", "view", "metadata", "files", "attachments"):
+            for key in ("blocks", "view", "metadata", "files", "attachments", "message"):
                 if isinstance(arguments.get(key), str):
                     try:
                         arguments[key] = json.loads(arguments[key])
                     except ValueError:
                         raise Refusal("invalid_blocks_format" if key == "blocks"
                                       else "invalid_arguments")
-        elif body:
-            raise Refusal("invalid_post_type" if not kind else "invalid_form_data")
+        elif await request.text():
+            raise Refusal("invalid_post_type" if kind else "missing_post_type")
         return arguments, warning
 
     def check_token(self, request, arguments, method):
         if method.token == "none":
             return
-        header = request.headers.get("Authorization", "")
-        token = header[7:] if header.startswith("Bearer ") else arguments.pop("token", None)
+        header, held = request.headers.get("Authorization", ""), arguments.pop("token", None)
+        token = header[7:] if header.startswith("Bearer ") else held
         if not token:
             raise Refusal("not_authed")
         if token not in (APP_TOKEN, BOT_TOKEN):
             raise Refusal("invalid_auth")
         if (token == APP_TOKEN) != (method.token == "app"):
             raise Refusal("not_allowed_token_type")
-        if method.scope and method.scope not in self.workspace.scopes:
-            raise Refusal("missing_scope", needed=method.scope,
-                          provided=",".join(sorted(self.workspace.scopes)))
+        self.need(method.scope, self.workspace.app_scopes if method.token == "app" else None)
+
+    def need(self, scope, scopes=None):
+        scopes = self.workspace.scopes if scopes is None else scopes
+        if scope and scope not in scopes:
+            raise Refusal("missing_scope", needed=scope, provided=",".join(sorted(scopes)))
 
     def check_arguments(self, arguments, method):
         for key in arguments:
-            if key not in method.known and key not in ("token", "team_id", "debug_reconnects"):
+            if key not in method.known and key not in ("team_id", "debug_reconnects"):
                 raise Refusal("invalid_arg_name", [f"[ERROR] unknown argument: {key}"])
         for key in method.required:
             if arguments.get(key) in (None, ""):
@@ -229,7 +242,7 @@ class WebApi:
         """The channel; a user's id is their direct message."""
         space = self.workspace
         if wanted in space.people:
-            if space.people[wanted]["deleted"] or wanted == BOT_USER:
+            if space.people[wanted].get("deleted") or wanted == BOT_USER:
                 raise Refusal("channel_not_found")
             return space.im_of(wanted)
         channel = space.channels.get(wanted)
@@ -243,26 +256,56 @@ class WebApi:
             raise Refusal(channel["error"])
         return channel
 
-    def content(self, arguments, most_text=40000):
+    def content(self, arguments, most_text=None):
+        """Text, blocks and metadata of a message, checked. most_text: longer ones are refused;
+        without it they are cut, as chat.postMessage does."""
         text, blocks = arguments.get("text"), arguments.get("blocks")
+        attachments = arguments.get("attachments")
         if blocks is not None:
             errors = blockkit.check_blocks(blocks)
             if errors:
-                raise Refusal("invalid_blocks", errors)
-        if not text and not blocks and not arguments.get("attachments"):
+                raise Refusal("invalid_attachments" if blockkit.is_second_table(errors)
+                              else "invalid_blocks", errors)
+        if attachments is not None:
+            errors = blockkit.check_attachments(attachments)
+            if errors:
+                raise Refusal("invalid_attachments", errors)
+        if not text and not blocks and not attachments:
             raise Refusal("no_text")
-        if text and len(text) > most_text:
+        if text is not None and not isinstance(text, str):
+            raise Refusal("invalid_arguments", ["[ERROR] must be a string [json-pointer:/text]"])
+        if text and most_text and len(text) > most_text:
             raise Refusal("msg_too_long")
-        metadata = arguments.get("metadata")
-        if metadata is not None and metadata != {}:
-            if not isinstance(metadata, dict) or set(metadata) != {"event_type", "event_payload"}:
-                raise Refusal("invalid_metadata_format")
-            for key, value in metadata["event_payload"].items():
-                if value is None or not key[:1].islower():
-                    raise Refusal("invalid_metadata_schema")
-            if len(json.dumps(metadata)) > 8000:
-                raise Refusal("metadata_too_large")
-        return text, blocks, metadata
+        if arguments.get("thread_ts") and not TS.fullmatch(str(arguments["thread_ts"])):
+            raise Refusal("invalid_thread_ts")
+        return text and text[:MOST_TEXT], blocks, self.metadata(arguments.get("metadata"))
+
+    @staticmethod
+    def metadata(metadata):
+        """{event_type, event_payload}; the payload's values are scalars, one level of an object, or
+        an array of such objects, and never null."""
+        def scalar(value):
+            return isinstance(value, (str, int, float, bool))
+
+        def fine(value, deep=True):
+            if isinstance(value, dict):
+                return deep and all(METADATA_KEY.fullmatch(k) and fine(v, False)
+                                    for k, v in value.items())
+            if isinstance(value, list):
+                return deep and all(scalar(v) or fine(v) for v in value)
+            return scalar(value)
+
+        if metadata is None or metadata == {}:
+            return metadata
+        if (not isinstance(metadata, dict) or set(metadata) != {"event_type", "event_payload"}
+                or not isinstance(metadata["event_type"], str) or not metadata["event_type"]
+                or not isinstance(metadata["event_payload"], dict)):
+            raise Refusal("invalid_metadata_format")
+        if not fine(metadata["event_payload"]):
+            raise Refusal("invalid_metadata_schema")
+        if len(json.dumps(metadata)) > 8000:
+            raise Refusal("metadata_too_large")
+        return metadata
 
     @staticmethod
     def with_ids(blocks):
@@ -319,7 +362,7 @@ class WebApi:
         channel = self.channel(arguments["channel"], posting=True)
         if arguments["user"] not in channel["members"]:
             raise Refusal("user_not_in_channel")
-        text, blocks, _ = self.content(arguments)
+        text, blocks, _ = self.content(arguments, MOST_TEXT)
         message = self.workspace.post(
             channel["id"], user=BOT_USER, bot_id=BOT, text=text or "",
             blocks=self.with_ids(blocks), ephemeral_for=arguments["user"],
@@ -335,32 +378,67 @@ class WebApi:
         channel = self.channel(arguments["channel"])
         if not self.workspace.message(channel["id"], arguments["message_ts"]):
             raise Refusal("message_not_found")
-        number = arguments["message_ts"].replace(".", "")
-        return {"channel": channel["id"],
-                "permalink": f"{self.url}/archives/{channel['id']}/p{number}"}
+        message = self.workspace.message(channel["id"], arguments["message_ts"])
+        link = f"{self.url}/archives/{channel['id']}/p{message['ts'].replace('.', '')}"
+        if message.get("thread_ts", message["ts"]) != message["ts"]:
+            link += f"?thread_ts={message['thread_ts']}&cid={channel['id']}"
+        return {"channel": channel["id"], "permalink": link}
 
     def conversations_open(self, arguments):
-        users = str(arguments.get("users") or "").split(",")
-        if not users[0]:
+        users = [u for u in str(arguments.get("users") or "").split(",") if u]
+        if not users:
             raise Refusal("users_list_not_supplied")
-        if len(users) > 1:
+        if len(users) > 8:
             raise Refusal("too_many_users")
-        person = self.workspace.people.get(users[0])
-        if not person:
-            raise Refusal("user_not_found")
-        if person["deleted"]:
-            raise Refusal("user_disabled")
-        return {"channel": {"id": self.workspace.im_of(users[0])["id"]}}
+        if len(users) > 1:
+            self.need("mpim:write")
+        for user in users:
+            person = self.workspace.people.get(user)
+            if not person:
+                raise Refusal("user_not_found")
+            if person.get("deleted"):
+                raise Refusal("user_disabled")
+            if person.get("is_bot"):
+                raise Refusal("cannot_dm_bot")
+        known = any(c["is_im"] and c["user"] == users[0] for c in self.workspace.channels.values())
+        answer = {"channel": {"id": self.workspace.im_of(users[0])["id"]}}
+        return {**answer, "no_op": True, "already_open": True} if known else answer
+
+    @staticmethod
+    def slice(arguments, items):
+        """One page of the items, and the cursor of the next: opaque, "" at the end."""
+        try:
+            limit = int(arguments.get("limit") or 100)
+        except ValueError:
+            limit = 0
+        if not 1 <= limit <= 999:
+            raise Refusal("invalid_limit")
+        start = 0
+        if arguments.get("cursor"):
+            try:
+                kind, _, number = base64.b64decode(arguments["cursor"],
+                                                   validate=True).decode().partition(":")
+                start = int(number)
+            except ValueError:
+                raise Refusal("invalid_cursor")
+            if kind != "next_offset":
+                raise Refusal("invalid_cursor")
+        more = start + limit < len(items)
+        cursor = base64.b64encode(f"next_offset:{start + limit:08d}".encode()).decode()
+        return items[start:start + limit], more, cursor if more else ""
 
     def page(self, arguments, items):
-        limit = min(int(arguments.get("limit") or 100), 999)
-        start = int(arguments.get("cursor") or 0)
-        more = start + limit < len(items)
+        found, more, cursor = self.slice(arguments, items)
         metadata = str(arguments.get("include_all_metadata")).lower() in ("1", "true")
-        shown = [m if metadata else {k: v for k, v in m.items() if k != "metadata"}
-                 for m in items[start:start + limit]]
+        shown = [m if metadata else {k: v for k, v in m.items() if k != "metadata"} for m in found]
         return {"messages": shown, "has_more": more,
-                "response_metadata": {"next_cursor": str(start + limit) if more else ""}}
+                "response_metadata": {"next_cursor": cursor}}
+
+    def readable(self, arguments):
+        channel = self.channel(arguments["channel"])
+        self.need(HISTORY["im" if channel["is_im"] else
+                          "private" if channel["is_private"] else "public"])
+        return channel
 
     def between(self, arguments, items):
         oldest, latest = arguments.get("oldest"), arguments.get("latest")
@@ -376,7 +454,7 @@ class WebApi:
         return kept
 
     def history(self, arguments):
-        channel = self.channel(arguments["channel"])
+        channel = self.readable(arguments)
         if not channel["bot_member"]:
             raise Refusal("not_in_channel")
         items = [m for m in reversed(self.workspace.messages[channel["id"]])
@@ -385,7 +463,7 @@ class WebApi:
         return self.page(arguments, self.between(arguments, items))
 
     def replies(self, arguments):
-        channel = self.channel(arguments["channel"])
+        channel = self.readable(arguments)
         items = self.workspace.thread(channel["id"], arguments["ts"])
         if not items:
             raise Refusal("thread_not_found")
@@ -401,10 +479,11 @@ class WebApi:
 
     def conversations_members(self, arguments):
         channel = self.channel(arguments["channel"])
-        return {"members": list(channel["members"]), "response_metadata": {"next_cursor": ""}}
+        members, _, cursor = self.slice(arguments, list(channel["members"]))
+        return {"members": members, "response_metadata": {"next_cursor": cursor}}
 
     def user(self, person):
-        shown = {k: v for k, v in person.items() if k != "email"}
+        shown = {k: v for k, v in person.items() if k != "email" and v is not None}
         shown["profile"] = {"real_name": person["real_name"], "display_name": person["name"]}
         if person.get("email") and "users:read.email" in self.workspace.scopes:
             shown["profile"]["email"] = person["email"]
@@ -414,23 +493,28 @@ class WebApi:
         person = self.workspace.people.get(arguments["user"])
         if not person:
             raise Refusal("user_not_found")
+        if person.get("error"):
+            raise Refusal(person["error"])
         return {"user": self.user(person)}
 
     def users_by_email(self, arguments):
         for person in self.workspace.people.values():
-            if person.get("email") == arguments["email"] and not person["deleted"]:
+            if person.get("email") == arguments["email"] and not person.get("deleted"):
                 return {"user": self.user(person)}
         raise Refusal("users_not_found")
 
     def usergroups_list(self, arguments):
         users = str(arguments.get("include_users")).lower() in ("1", "true")
         disabled = str(arguments.get("include_disabled")).lower() in ("1", "true")
+        count = str(arguments.get("include_count")).lower() in ("1", "true")
         shown = []
         for group in self.workspace.groups.values():
             if group["date_delete"] and not disabled:
                 continue
             entry = {k: v for k, v in group.items() if k != "users"}
-            entry.update(team_id=TEAM, is_usergroup=True, user_count=str(len(group["users"])))
+            entry.update(team_id=TEAM, is_usergroup=True)
+            if count:
+                entry["user_count"] = str(len(group["users"]))  # a text, as Slack writes it
             if users:
                 entry["users"] = list(group["users"])
             shown.append(entry)
@@ -460,18 +544,27 @@ class WebApi:
             raise Refusal("invalid_trigger_id")
         if trigger["used"]:
             raise Refusal("exchanged_trigger_id")
-        if time.monotonic() - trigger["at"] > 3:
+        if self.workspace.now() - trigger["at"] > 3:
             raise Refusal("expired_trigger_id")
         trigger["used"] = True
+        return {"view": self.show_view(trigger["user"], view)}
+
+    def show_view(self, user, view, previous=None):
+        """Puts a checked view before a person, above `previous` where it was pushed."""
         view_id = self.workspace.new_id("V")
         view.update(id=view_id, team_id=TEAM, app_id=APP, bot_id=BOT, hash=f"h.{view_id}",
-                    root_view_id=view_id, previous_view_id=None, app_installed_team_id=TEAM,
+                    root_view_id=previous["root_view_id"] if previous else view_id,
+                    previous_view_id=previous and previous["id"], app_installed_team_id=TEAM,
                     state={"values": {}})
-        self.workspace.views[view_id] = {"user": trigger["user"], "view": view, "errors": {}}
-        return {"view": view}
+        self.workspace.views[view_id] = {"user": user, "view": view, "errors": {}}
+        return view
 
     def views_update(self, arguments):
-        held = self.workspace.views.get(arguments.get("view_id"))
+        wanted = arguments.get("view_id")
+        if arguments.get("external_id"):
+            wanted = next((i for i, v in self.workspace.views.items()
+                           if v["view"].get("external_id") == arguments["external_id"]), None)
+        held = self.workspace.views.get(wanted)
         if not held:
             raise Refusal("not_found")
         if arguments.get("hash") and arguments["hash"] != held["view"]["hash"]:
@@ -482,8 +575,8 @@ class WebApi:
         return {"view": held["view"]}
 
     def upload_url(self, arguments):
-        if int(arguments["length"]) <= 0:
-            raise Refusal("invalid_arguments")
+        if not str(arguments["length"]).isdigit() or int(arguments["length"]) < 1:
+            raise Refusal("invalid_arguments", ["[ERROR] length must be more than 0"])
         file_id = self.workspace.new_id("F")
         self.workspace.files[file_id] = {"id": file_id, "name": arguments["filename"],
                                          "length": int(arguments["length"]), "content": None}
@@ -491,7 +584,11 @@ class WebApi:
 
     async def upload(self, request):
         held = self.workspace.files.get(request.match_info["file"])
-        body = await request.read()
+        if request.content_type == "multipart/form-data":  # as Slack's own SDKs send it
+            fields = list((await request.post()).values())
+            body = fields[0].file.read() if len(fields) == 1 and hasattr(fields[0], "file") else b""
+        else:
+            body = await request.read()
         if not held or held["content"] is not None or len(body) != held["length"]:
             return web.Response(status=400, text="bad upload")
         held["content"] = body.decode("utf-8", "replace")
@@ -499,6 +596,8 @@ class WebApi:
 
     def upload_complete(self, arguments):
         done = []
+        if not isinstance(arguments["files"], list) or not arguments["files"]:
+            raise Refusal("invalid_arguments", ["[ERROR] files must be an array"])
         for entry in arguments["files"]:
             held = self.workspace.files.get(entry.get("id"))
             if not held or held["content"] is None:
@@ -515,15 +614,17 @@ class WebApi:
     def validate(self, arguments):
         given = [k for k in ("blocks", "message", "view") if k in arguments]
         if len(given) != 1:
-            raise Refusal("invalid_arguments")
+            raise Refusal("invalid_arguments", ["[ERROR] one of blocks, message and view"])
         kind = given[0]
         value = arguments[kind]
         if isinstance(value, str):
             value = json.loads(value)
-        errors = (blockkit.check_view(value) if kind == "view" else
-                  blockkit.check_blocks(value if kind == "blocks" else value.get("blocks", [])))
+        root = "" if kind != "message" else "/blocks"
+        errors = (blockkit.check_view(value, "") if kind == "view" else
+                  blockkit.check_blocks(value if kind == "blocks" else value.get("blocks", []),
+                                        root=root))
         if errors:
-            raise Refusal(f"invalid_{kind}", errors)
+            raise Refusal(f"invalid_{kind}", errors=[blockkit.as_object(e) for e in errors])
         return {}
 
     # -- response_url ---------------------------------------------------------------------------
@@ -538,24 +639,41 @@ class WebApi:
                                     text=refusal.error)
         if not held:
             return web.Response(status=404, text="invalid_url")
-        if time.monotonic() - held["at"] > 30 * 60:
+        if self.workspace.now() - held["at"] > 30 * 60:
             return web.Response(status=404, text="expired_url")
         if held["uses"] >= 5:
             return web.Response(status=404, text="used_url")
         held["uses"] += 1
-        try:
-            body = json.loads(await request.text())
-        except ValueError:
-            return web.Response(status=400, text="invalid_payload")
-        if body.get("blocks") and blockkit.check_blocks(body["blocks"]):
-            self.violations.append({"method": "response_url", "error": "invalid_blocks",
-                                    "reasons": blockkit.check_blocks(body["blocks"]),
-                                    "arguments": body})
-            return web.Response(status=400, text="invalid_blocks")
+        text = await request.text()
+        error, reasons = self.response_error(text)
+        if error:
+            self.workspace.violation("response_url", error, reasons, text)
+            return web.Response(status=400, text=error)
+        body = json.loads(text)
         self.apply_response(held, body)
         self.calls.append({"at": time.time(), "method": "response_url", "arguments": body,
                            "status": 200, "answer": "ok"})
         return web.Response(text="ok")
+
+    @staticmethod
+    def response_error(text):
+        """What is wrong with an answer to a response_url: (name, reasons), or (None, [])."""
+        try:
+            body = json.loads(text)
+        except ValueError:
+            return "invalid_payload", []
+        known = {"response_type", "text", "blocks", "attachments", "replace_original",
+                 "delete_original", "thread_ts", "metadata", "unfurl_links", "unfurl_media", "mrkdwn"}
+        if not isinstance(body, dict) or set(body) - known:
+            return "invalid_payload", [f"unknown: {sorted(set(body) - known)}"]
+        if body.get("response_type", "ephemeral") not in ("ephemeral", "in_channel"):
+            return "invalid_payload", ["response_type"]
+        errors = blockkit.check_blocks(body["blocks"]) if body.get("blocks") is not None else []
+        if errors:
+            return "invalid_blocks", errors
+        if not body.get("text") and not body.get("blocks") and not body.get("delete_original"):
+            return "no_text", []
+        return None, []
 
     def apply_response(self, held, body):
         space = self.workspace
@@ -572,7 +690,3 @@ class WebApi:
                        ephemeral_for=held["user"] if ephemeral else None,
                        thread_ts=body.get("thread_ts"))
         space.changed()
-
-
-def path_of(url):
-    return urlsplit(url).path

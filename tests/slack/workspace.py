@@ -5,7 +5,6 @@ after each change, so that whoever waits can look again.
 """
 
 import asyncio
-import copy
 import itertools
 import secrets
 import time
@@ -23,6 +22,7 @@ SCOPES = {
     "usergroups:read", "files:write", "channels:history", "groups:history", "im:history",
     "mpim:history", "channels:read",
 }
+APP_SCOPES = {"connections:write"}
 
 PEOPLE = [
     ("U0DEV", "developer", {}), ("U0DEV2", "developer-2", {}),
@@ -46,8 +46,10 @@ def person(user_id, name, extra):
     fields = {
         "id": user_id, "team_id": TEAM, "name": name, "real_name": name, "deleted": False,
         "tz": "Europe/Berlin", "tz_label": "Central European Time", "tz_offset": 3600,
-        "is_admin": False, "is_owner": False, "is_bot": False, "is_app_user": False,
-        "is_restricted": False, "is_ultra_restricted": False, "is_email_confirmed": True,
+        "is_admin": False, "is_owner": False, "is_primary_owner": False, "is_bot": False,
+        "is_app_user": False, "is_workflow_bot": False, "is_connector_bot": False,
+        "is_restricted": False, "is_ultra_restricted": False, "is_invited_user": False,
+        "is_email_confirmed": True,
         "email": f"{name}@example.com",
     }
     fields.update(extra)
@@ -66,10 +68,12 @@ class Workspace:
                 "bot_member": public, "archived": False,
                 "members": [p for p in self.people if p not in ("U0GONE", "U0STRNGR")]}
             for c, name, public in CHANNELS}
-        self.scopes = set(SCOPES)
+        self.scopes, self.app_scopes = set(SCOPES), set(APP_SCOPES)
         self.messages = {c: [] for c in self.channels}  # oldest first
         self.views = {}  # view_id -> {"view", "user", "errors", "hash"}
         self.notices = []
+        self.violations = []  # what no sound program sends; a test fails for each
+        self.older = 0.0  # seconds by which everything short-lived was aged on demand
         self.files = {}
         self.triggers = {}  # trigger_id -> {"user", "at", "used"}
         self.responses = {}  # path -> {"channel", "user", "at", "uses", "ts"}
@@ -95,6 +99,14 @@ class Workspace:
             except asyncio.TimeoutError:
                 break
         return self.seq
+
+    def now(self):
+        """The clock of what lives shortly: tickets, triggers, response_urls."""
+        return time.monotonic() + self.older
+
+    def violation(self, method, error, reasons, arguments):
+        self.violations.append({"method": method, "error": error, "reasons": reasons,
+                                "arguments": arguments})
 
     def new_id(self, prefix):
         return f"{prefix}{next(self._ids):05d}"
@@ -171,12 +183,12 @@ class Workspace:
     # -- short-lived things ---------------------------------------------------------------------
     def new_trigger(self, user):
         trigger = f"{int(time.time())}.{next(self._ids)}.{secrets.token_hex(16)}"
-        self.triggers[trigger] = {"user": user, "at": time.monotonic(), "used": False}
+        self.triggers[trigger] = {"user": user, "at": self.now(), "used": False}
         return trigger
 
     def new_response(self, channel, user, ts=None):
         path = f"{TEAM}/{next(self._ids)}/{secrets.token_hex(8)}"
-        self.responses[path] = {"channel": channel, "user": user, "at": time.monotonic(),
+        self.responses[path] = {"channel": channel, "user": user, "at": self.now(),
                                 "uses": 0, "ts": ts}
         return path
 
@@ -208,7 +220,3 @@ class Workspace:
             "channels": channels, "messages": messages, "views": views,
             "notices": [n for n in self.notices if not user or n["user"] == user],
         }
-
-
-def without(mapping, *keys):
-    return {k: copy.deepcopy(v) for k, v in mapping.items() if k not in keys}
