@@ -79,7 +79,7 @@ PACE := 60
 demo tour: export ENVBOT_BINARY = $(abspath $(BUILD)/envbot)
 demo: ## play envbot's story in a browser, with stand-ins (PACE=60: seconds that a cluster takes)
 	@deploy/install-packages "building and running the demo" $(DEBS_BUILD) $(DEBS_DEMO)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory --silent all
 	@$(DEMO) run --folder $(BUILD)/demo --pace $(PACE)
 
 demo-reset: ## forget what was done in the demo
@@ -87,7 +87,7 @@ demo-reset: ## forget what was done in the demo
 
 tour: ## play the story without a person, with pictures in build/tour
 	@deploy/install-packages "the tour" $(DEBS_BUILD) $(DEBS_DEMO) $(DEBS_TOUR)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory --silent all
 	@/usr/bin/python3 deploy/demo/tour.py --folder $(BUILD)/tour
 
 # Slack's own SDK, from npm, which the stand-in workspace is held against.

@@ -19,9 +19,10 @@ def listen_to_signals():
     def stop(number, _):
         ignore_signals()
         raise Stopped(signal.Signals(number).name)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup asks
-            signal.signal(number, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to stay
+        signal.signal(signal.SIGHUP, stop)
 
 
 def ignore_signals():
