@@ -38,25 +38,27 @@ def say(text, stream=None):
 
 
 def in_words(seconds):
-    if seconds % 60 or seconds < 60:
+    if seconds % 60:
         return f"{seconds} seconds"
     return "a minute" if seconds == 60 else f"{seconds // 60} minutes"
 
 
 def welcome(world):
+    logs = os.path.join(os.path.relpath(world.folder), "*.log")
     return f"""
 envbot's demo is ready. Open this address in a browser:
 
     {world.url}
 
-You are "developer": type /env create small demo into #general, then switch to "approver" and click
-Approve in #platform-approvals.
-Back as "developer", watch #team-payments: the cluster comes up within about {in_words(world.pace)}, a mail arrives in
-the inbox, and {in_words(world.life)} later it is gone, with a warning before (its button Extend gives more time).
-Then switch to "manager" and type /env report; /env help says what else there is.
+1. You are developer: type  /env create small demo  into #general, then switch to approver and
+   click Approve in #platform-approvals.
+2. As developer again, watch #team-payments: within about {in_words(world.pace)} the cluster is ready and a
+   mail is in the inbox; it lives for {in_words(world.life)}, warns you in time (Extend gives it more), and
+   is gone.
+3. As manager, type  /env report  there; /env help tells what else there is.
 
 Ctrl-C ends it. What happened is kept for the next time; `make demo-reset` forgets it.
-Logs: {os.path.relpath(world.folder)}/*.log
+Logs: {logs}
 """
 
 
