@@ -91,7 +91,7 @@ class Control:
             return web.json_response({"error": "no such button", "outcome": "no_button"},
                                      status=404)
         payload = make.block_action(self.space, self.base, user, message, *found,
-                                    team=body.get("user_team"))
+                                    body.get("user_team"), body.get("selected"))
         record, ack = await self.socket.deliver("interactive", payload, False,
                                                 wait=body.get("wait", 3.0))
         shown = self.show_failure(record, user, channel, "button")
@@ -178,7 +178,7 @@ class Control:
         for block_id, element in make.find_elements(held["view"]["blocks"] if held else []):
             if element["action_id"] == body["action_id"]:
                 payload = make.view_action(self.space, body["user"], held["view"], block_id,
-                                           element, body.get("value"))
+                                           element, body.get("value"), body.get("values"))
                 record, ack = await self.socket.deliver("interactive", payload, False)
                 return web.json_response({"envelope_id": record["id"],
                                           "outcome": record["outcome"], "ack": ack, "shown": []})

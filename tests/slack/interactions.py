@@ -47,7 +47,7 @@ def find_button(message, action_id, block_id=None, value=None):
     return None
 
 
-def block_action(space, base, user, message, block_id, element, team=None):
+def block_action(space, base, user, message, block_id, element, team=None, selected=None):
     """team: the actor's workspace when another one has a person of that id, too."""
     channel = space.channels[message["channel"]]
     actor = dict(who(space, user), **({"team_id": team} if team else {}))
@@ -57,6 +57,8 @@ def block_action(space, base, user, message, block_id, element, team=None):
     for key in ("value", "text", "style"):
         if key in element:
             action[key] = element[key]
+    if element["type"] != "button":
+        action.update(input_state(element, selected))
     container = {"type": "message", "message_ts": message["ts"], "channel_id": channel["id"],
                  "is_ephemeral": bool(message.get("ephemeral_for"))}
     if message.get("thread_ts"):
@@ -73,13 +75,16 @@ def block_action(space, base, user, message, block_id, element, team=None):
         "actions": [action]}
 
 
-def view_action(space, user, view, block_id, element, value):
+def view_action(space, user, view, block_id, element, value, values=None):
+    """values: what the form's inputs hold at that moment, as view_submission takes it."""
     action = {"action_id": element["action_id"], "block_id": block_id, "type": element["type"],
               "action_ts": f"{time.time():.6f}"}
-    if value is not None and "options" in element:
-        action["selected_option"] = option_of(element, value)
+    if element["type"] == "button":
+        action["value"] = element.get("value") if value is None else value
     elif value is not None:
-        action["value"] = value
+        action.update(input_state(element, value))
+    if values is not None:
+        view = dict(view, state={"values": view_state(view, values)})
     return {"type": "block_actions", "user": who(space, user), "api_app_id": APP,
             "token": "verification", "container": {"type": "view", "view_id": view["id"]},
             "trigger_id": space.new_trigger(user), "team": {"id": TEAM, "domain": "acme"},
@@ -88,7 +93,8 @@ def view_action(space, user, view, block_id, element, value):
 
 
 def option_of(element, value):
-    for option in element.get("options", []):
+    grouped = [o for group in element.get("option_groups", []) for o in group["options"]]
+    for option in element.get("options", []) + grouped:
         if option["value"] == value:
             return option
     raise KeyError(f"no option {value!r}")
@@ -97,7 +103,7 @@ def option_of(element, value):
 def input_state(element, value):
     """What Slack's view.state has for an input that was left at this value."""
     kind = element["type"]
-    if kind in ("static_select", "radio_buttons"):
+    if kind in ("static_select", "radio_buttons", "overflow"):
         return {"type": kind, "selected_option": option_of(element, value) if value else None}
     if kind in ("checkboxes", "multi_static_select"):
         return {"type": kind, "selected_options": [option_of(element, v) for v in value or []]}
@@ -118,25 +124,35 @@ def initial_value(element):
     return element.get("initial_value") or element.get("initial_date")
 
 
+def set_to(block, values):
+    element, given = block["element"], values.get(block["block_id"], {})
+    action = element.get("action_id", "action")
+    return given[action] if action in given else initial_value(element)
+
+
+def view_state(view, values):
+    """view.state.values: each input at what it was set to, or at its initial value."""
+    return {b["block_id"]: {b["element"].get("action_id", "action"):
+                            input_state(b["element"], set_to(b, values))}
+            for b in view["blocks"] if b["type"] == "input"}
+
+
 def view_submission(space, user, held, values):
     """values: {block_id: {action_id: value}}; what is not named keeps its initial value. Returns
     the payload, or a mapping of what the client itself would refuse (an empty required field)."""
-    view, state, refused = held["view"], {}, {}
+    view, refused = held["view"], {}
     for block in view["blocks"]:
         if block["type"] != "input":
             continue
-        element = block["element"]
-        action = element.get("action_id", "action")
-        given = values.get(block["block_id"], {})
-        value = given[action] if action in given else initial_value(element)
+        most = block["element"].get("max_length", 3000)
+        value = set_to(block, values)
         if value in (None, "", []) and not block.get("optional"):
             refused[block["block_id"]] = "Please complete this required field."
-        if isinstance(value, str) and len(value) > element.get("max_length", 3000):
-            refused[block["block_id"]] = f"Please enter at most {element.get('max_length', 3000)} characters."
-        state[block["block_id"]] = {action: input_state(element, value)}
+        if isinstance(value, str) and len(value) > most:
+            refused[block["block_id"]] = f"Please enter at most {most} characters."
     if refused:
         return None, refused
-    sent = dict(view, state={"values": state})
+    sent = dict(view, state={"values": view_state(view, values)})
     return {"type": "view_submission", "team": {"id": TEAM, "domain": "acme"},
             "user": who(space, user), "api_app_id": APP, "token": "verification",
             "trigger_id": space.new_trigger(user), "view": sent, "response_urls": [],

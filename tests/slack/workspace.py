@@ -206,7 +206,7 @@ class Workspace:
         for channel in channels:
             messages[channel["id"]] = [
                 m if not brief or "files" not in m else
-                dict(m, files=[without(f, "content") for f in m["files"]])
+                dict(m, files=[dict(f, content=None) for f in m["files"]])
                 for m in self.messages[channel["id"]]
                 if not m.get("deleted")
                 and (not user or m.get("ephemeral_for") in (None, user))]

@@ -45,8 +45,10 @@ function go(channel, thread = null) {
 
 // Opens an address of this workspace in place; false for all others.
 function follow(url) {
-  const found = new RegExp(`^${location.origin}/archives/([A-Z0-9]+)/p(\\d+)(\\d{6})`).exec(url);
-  if (!found || !store.state.channels.some((c) => c.id === found[1])) return false;
+  const { hostname, pathname } = new URL(url);
+  const found = /^\/archives\/([A-Z0-9]+)\/p(\d+)(\d{6})$/.exec(pathname);
+  if (!found || hostname !== location.hostname) return false;
+  if (!store.state.channels.some((c) => c.id === found[1])) return false;
   const ts = `${found[2]}.${found[3]}`;
   const message = store.state.messages[found[1]]?.find((m) => m.ts === ts);
   go(found[1], message?.thread_ts ?? ts);
