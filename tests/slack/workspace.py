@@ -5,6 +5,7 @@ after each change, so that whoever waits can look again.
 """
 
 import asyncio
+import copy
 import itertools
 import secrets
 import time
