@@ -133,6 +133,7 @@ static bool must_leave(struct run *run, enum run_end end, enum outcome *outcome,
         *outcome = OUTCOME_FAILED;
         return true;
     case RUN_EXITED:
+    case RUN_KILLED:
         break;
     }
     return false;
@@ -165,7 +166,8 @@ static enum outcome create(struct run *run)
     int groups = cJSON_GetArraySize(json_at(config, "managedNodeGroups"));
     bool for_role = grants(config, role_of(run));
     enum outcome outcome;
-    bool created = false, cleaned = false;
+    enum run_end end;
+    bool created = false, cleaned = false, killed = false;
     while (!late(run)) {
         if (run->cancel)
             return OUTCOME_CANCELLED;
@@ -189,10 +191,12 @@ static enum outcome create(struct run *run)
                 set_cause_from_log(run);
                 return OUTCOME_FAILED;
             }
-            created = true;
-            if (must_leave(run, supervise(run, eksctl_create(run->env, run->config), yaml, &err),
-                           &outcome, &err))
+            end = supervise(run, eksctl_create(run->env, run->config), yaml, &err);
+            if (must_leave(run, end, &outcome, &err))
                 return outcome;
+            /* Killed, it was interrupted and did not fail: once. */
+            created = end != RUN_KILLED || killed;
+            killed = killed || end == RUN_KILLED;
             break;
         case SEEN_PARTIAL:
         case SEEN_FAILED:

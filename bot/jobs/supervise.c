@@ -214,5 +214,5 @@ enum run_end supervise(struct run *run, char **arguments, const char *input, str
     close(process.output);
     if (end != RUN_LOST)
         take_lines(run, &buffer, true);
-    return end;
+    return end == RUN_EXITED && WIFSIGNALED(status) ? RUN_KILLED : end;
 }

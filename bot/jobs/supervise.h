@@ -26,6 +26,7 @@ struct run {
 
 enum run_end {
     RUN_EXITED,    /* by itself; the exit code is only a hint */
+    RUN_KILLED,    /* by a signal that was not ours: the kernel was short of memory, an operator */
     RUN_CANCELLED, /* ended because the environment is to be deleted */
     RUN_LATE,      /* ended by our deadline */
     RUN_LOST,      /* the lease is gone or cannot be renewed: change nothing more */
