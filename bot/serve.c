@@ -23,9 +23,11 @@
 #include <string.h>
 #include <talloc.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Waits longer than this in a statement are a fault, not patience: Slack waits 3 s for an ack. */
 enum { HANDLER_STATEMENT_MS = 5000, HANDLER_SLACK_MS = 2400, BACKGROUND_STATEMENT_MS = 30000 };
+enum { STOP_SECONDS = 9 }; /* SIGTERM promises an end within 10 */
 
 /* Envelopes on their way from the socket's thread to the handlers. */
 struct queue {
@@ -170,6 +172,19 @@ static void on_signal(int number)
 {
     (void)number;
     socket_stop(the_socket); /* everything else stops when its loop has returned */
+    alarm(STOP_SECONDS);
+}
+
+/* Slack, SES or PostgreSQL keep a thread waiting. What it was at is in the database: the next start
+   takes it up as after a crash. */
+static void on_alarm(int number)
+{
+    (void)number;
+    static const char line[] = "level=warn msg=\"stopped without waiting any longer for an answer; "
+                               "the next start takes up what was under way\"\n";
+    ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)written; /* there is nobody left to tell */
+    _exit(0);
 }
 
 static bool prepare_database(struct server *server, struct error *err)
@@ -331,6 +346,8 @@ static int run(struct server *server)
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    action.sa_handler = on_alarm;
+    sigaction(SIGALRM, &action, NULL);
     start_threads(server);
     log_info("serving", "workspace", server->app.workspace, "version", ENVBOT_VERSION);
     bool stopped = socket_run(server->socket, &err);
