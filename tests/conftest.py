@@ -24,11 +24,12 @@ numbers = itertools.count(1)
 
 @pytest.fixture
 def company(tmp_path, postgres, request):
-    """A factory: company(options…) makes a world; what went wrong is shown when a test fails."""
+    """A factory: company(options…) makes a world; what went wrong is shown when a test fails. With
+    server=… its database is in another PostgreSQL than everybody's."""
     made = []
 
-    def make(**more):
-        one = Company(tmp_path, postgres, f"t{os.getpid()}_{next(numbers)}", **more)
+    def make(server=None, **more):
+        one = Company(tmp_path, server or postgres, f"t{os.getpid()}_{next(numbers)}", **more)
         made.append(one)
         return one
 

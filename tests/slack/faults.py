@@ -29,6 +29,9 @@ class Faults:
         """What happens before the call has its effect."""
         if fault["do"] == "slow":
             await asyncio.sleep(fault.get("seconds", 1))
+        elif fault["do"] == "hang":  # nothing is done, nobody answers
+            await asyncio.sleep(fault.get("seconds", 60))
+            raise refusal("request_timeout", status=500)
         elif fault["do"] == "error":
             headers = {}
             if fault.get("retry_after"):

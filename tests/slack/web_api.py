@@ -158,7 +158,7 @@ class WebApi:
             request.transport.close()
             raise web.HTTPInternalServerError()
         if fault and fault["do"] == "status":
-            return web.Response(status=fault["status"], text="")
+            return web.Response(status=fault["status"], text="", headers=headers)
         return web.json_response(answer, status=status, headers=headers)
 
     async def arguments(self, request, method):
