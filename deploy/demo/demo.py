@@ -82,7 +82,7 @@ def run(world):
 def reset(world):
     if not os.path.isdir(world.folder):
         return 0
-    world.take()
+    world.take(to_clear=True)
     world.clear()
     say("The demo's data is cleared.")
     return 0

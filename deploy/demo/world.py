@@ -7,6 +7,7 @@ holds the folder's lock; the lock goes with the process, however that ends.
 import fcntl
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -100,15 +101,16 @@ class World:
         return [self.bot, self.slack, self.aws, self.postgres]
 
     # -- the folder -----------------------------------------------------------------------------
-    def take(self):
+    def take(self, to_clear=False):
         """The folder for this process alone, without what an earlier one may have left running."""
+        os.makedirs(self.folder, exist_ok=True)
+        owner, me = os.stat(self.folder).st_uid, os.getuid()
+        if owner != me and not (to_clear and me == 0):
+            raise Trouble(f"{self.folder} belongs to the user {pwd.getpwuid(owner).pw_name}, who "
+                          "can use it, or clear it with `make demo-reset`.")
         try:
-            os.makedirs(self.folder, exist_ok=True)
             lock = open(self.path("lock"), "a+")
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except PermissionError:
-            raise Trouble(f"{self.folder} belongs to another user; that user can use it, or clear "
-                          "it with `make demo-reset`.")
         except BlockingIOError:
             lock.seek(0)
             raise Trouble(f"It runs already: {lock.read() or 'it is just starting'}. Ctrl-C in its "
