@@ -4,31 +4,37 @@ CC      := gcc
 VERSION := 0.1.0
 
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
-HARDEN  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-OPTIM   ?= -O2
-SANITIZE ?=
+# SANITIZE=address,undefined or thread, with a BUILD of its own: see tests/sanitizers/run. Fortified
+# functions would hide from the sanitizers what they are to see.
+SANITIZE :=
+HARDEN  := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+OPTIM   := $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-O2)
 PACKAGES := libwebsockets libcurl libcjson libpq yaml-0.1 libcrypto talloc
 # Libraries' headers are "system" headers: our warnings are about our code.
 LIBFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)))
 CFLAGS  = -std=c11 -D_GNU_SOURCE -DENVBOT_VERSION='"$(VERSION)"' -g $(OPTIM) $(WARN) $(HARDEN) \
-          $(SANITIZE) -Ibot -I. $(LIBFLAGS)
-LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE)
+          -Ibot -I. $(LIBFLAGS)
+# The static runtimes share one place for reports; the shared ones do not.
+LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread \
+          $(if $(SANITIZE),-fsanitize=$(SANITIZE) -static-libasan -static-libubsan)
 LIBS    = $(shell pkg-config --libs $(PACKAGES)) -lm
 
 SOURCES := $(wildcard bot/*.c bot/*/*.c commands/*.c approvals/*.c)
 MIGRATIONS := $(wildcard bot/store/migrations/*.sql)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 LIBRARY := $(BUILD)/libenvbot.a
+EXTRA   := $(if $(SANITIZE),$(BUILD)/obj/tests/sanitizers/options.o)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
 DRIVERS := $(patsubst tests/drivers/%.c,$(BUILD)/drivers/%,$(wildcard tests/drivers/*.c))
 
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help deps deps-test deps-check demo demo-reset tour test unit e2e check bench clean format
+.PHONY: all programs help deps deps-test deps-check demo demo-reset tour test unit e2e check lint asan \
+        tsan leaks bench clean format
 
 all: $(BUILD)/envbot ## build build/envbot
 
-$(BUILD)/envbot: $(BUILD)/obj/bot/main.o $(LIBRARY)
+$(BUILD)/envbot: $(BUILD)/obj/bot/main.o $(EXTRA) $(LIBRARY)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -40,19 +46,24 @@ $(BUILD)/obj/%.o: %.c
 	@echo "  CC    $<"
 	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/obj/tests/sanitizers/options.o: CFLAGS += -DREPORTS='"$(abspath $(BUILD))/reports"'
+
 # The migrations become part of the program: .incbin needs to see their changes.
 $(BUILD)/obj/bot/store/migrate.o: $(MIGRATIONS)
 
-$(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
+$(BUILD)/unit/%: tests/unit/%.c $(EXTRA) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(CC) $(CFLAGS) -MMD -MP -Itests/unit $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
+	@$(CC) $(CFLAGS) -MMD -MP -Itests/unit $(LDFLAGS) -o $@ $< $(EXTRA) $(LIBRARY) $(LIBS) -lcmocka
 
 # Programs that tests from outside drive.
-$(BUILD)/drivers/%: tests/drivers/%.c $(LIBRARY)
+$(BUILD)/drivers/%: tests/drivers/%.c $(EXTRA) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
+	@$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(EXTRA) $(LIBRARY) $(LIBS)
+
+$(BUILD)/%.so: tests/sanitizers/%.c
+	@$(CC) -D_GNU_SOURCE -O2 $(WARN) -fPIC -shared -o $@ $<
 
 # What a fresh Debian 12 needs, by what it is for.
 DEBS_BUILD := build-essential pkg-config libwebsockets-dev libcurl4-openssl-dev libcjson-dev libpq-dev \
@@ -98,22 +109,44 @@ $(SDK): tests/slack/sdk/package.json tests/slack/sdk/package-lock.json
 	@cd build/sdk && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-test: deps-test ## build and run all tests
+test: deps-test ## build, and run all tests
+	@$(MAKE) --no-print-directory -j$(shell nproc) programs
 	@$(MAKE) --no-print-directory unit e2e
 
-check: deps-check ## formatting, static analysis, sanitizers
+check: deps-check ## lint, then all tests with sanitizers, then a story under valgrind
+	@$(MAKE) --no-print-directory lint asan tsan leaks
+
+programs: all $(UNIT) $(DRIVERS)
+
+unit: $(UNIT) ## run the unit tests
+	@failed=0; for test in $^; do \
+	    if $$test >$$test.log 2>&1; then echo "$${test##*/}: $$(grep -ao 'PASSED.*' $$test.log)"; \
+	    else cat $$test.log; failed=1; fi; done; exit $$failed
+
+# Which tests from outside; so many at a time, because they mostly wait.
+TESTS   := tests
+WORKERS := 3
+e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py for some of them)
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider -n $(WORKERS) --dist loadfile $(TESTS)
+
+lint: ## check formatting, run cppcheck, check the structure of the house
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --error-exitcode=1 \
-	    --include=tests/cppcheck.h \
-	    --inline-suppr --suppressions-list=tests/cppcheck.suppress -Ibot -I. bot commands approvals
+	    --include=tests/cppcheck.h --inline-suppr --suppressions-list=tests/cppcheck.suppress \
+	    -Ibot -I. bot commands approvals
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/structure
 
-unit: $(UNIT) ## run the C unit tests
-	@set -e; for t in $(UNIT); do echo "== $$(basename $$t)"; $$t; done
+asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	@tests/sanitizers/run $(BUILD)/asan address,undefined unit e2e TESTS=tests/e2e
 
-# Where tests from outside live; two workers, each with a PostgreSQL of its own.
-PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
-e2e: $(BUILD)/envbot $(DRIVERS) ## run the tests from outside
-	$(PYTEST) tests
+# What has threads that meet.
+THREADED := $(addprefix tests/e2e/test_,socket.py connections.py outbox.py story.py)
+tsan: ## the tests of what has threads, with ThreadSanitizer
+	@tests/sanitizers/run $(BUILD)/tsan thread unit e2e TESTS="$(THREADED)"
+
+leaks: $(BUILD)/self_exe.so ## one story, with its jobs, under valgrind
+	@ENVBOT_BINARY=tests/sanitizers/under-valgrind \
+	    tests/sanitizers/run $(BUILD) "" e2e TESTS=tests/e2e/test_story.py WORKERS=1
 
 format: ## format the C code
 	clang-format -i $(shell git ls-files '*.c' '*.h')

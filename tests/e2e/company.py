@@ -10,8 +10,12 @@ import time
 import urllib.error
 import urllib.request
 
+from built import built
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+
+
 def load(folder, name="client"):
     """A module of a stand-in's folder under a name of its own (several are called client)."""
     path = os.path.join(ROOT, "tests", folder, name + ".py")
@@ -21,10 +25,6 @@ def load(folder, name="client"):
     spec.loader.exec_module(module)
     sys.path.pop(0)
     return module
-
-
-def binary():
-    return os.environ.get("ENVBOT_BINARY", os.path.join(ROOT, "build", "envbot"))
 
 
 class Program:
@@ -148,7 +148,7 @@ class Company:
 
     def run(self, *arguments, **more):
         """The command line, to its end."""
-        return subprocess.run([binary(), *arguments, "--config", self.config], text=True,
+        return subprocess.run([built("envbot"), *arguments, "--config", self.config], text=True,
                               capture_output=True, env=self.environment(), timeout=60, **more)
 
     def environment_row(self, name):
@@ -223,7 +223,7 @@ class Bot:
     def start(self):
         self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([binary(), "serve", "--config", self.company.config],
+        self.process = subprocess.Popen([built("envbot"), "serve", "--config", self.company.config],
                                         stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                         env=self.company.environment(), start_new_session=True)
         log.close()

@@ -18,10 +18,11 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "slack"))
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+from built import built  # noqa: E402
 from client import Workspace  # noqa: E402
 from test_outbox import cluster, wait_for  # noqa: E402,F401
 
-ENVBOT = os.environ.get("ENVBOT", str(ROOT / "build" / "envbot"))
+ENVBOT = built("envbot")
 TOKENS = {"SLACK_APP_TOKEN": "xapp-1-A0ENVBOT-1-test", "SLACK_BOT_TOKEN": "xoxb-1-test"}
 
 

@@ -18,8 +18,10 @@ import urllib.parse
 import psycopg2
 import pytest
 
+from built import built
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BOT = os.environ.get("ENVBOT_OUTBOX", str(ROOT / "build" / "drivers" / "outbox_bot"))
+BOT = built("drivers/outbox_bot")
 
 
 def wait_for(condition, what, seconds=15):

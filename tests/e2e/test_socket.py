@@ -20,8 +20,10 @@ import urllib.request
 import pytest
 from aiohttp import WSMsgType, web
 
+from built import built
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ECHO = os.environ.get("ENVBOT_ECHO", str(ROOT / "build" / "drivers" / "echo_bot"))
+ECHO = built("drivers/echo_bot")
 PATIENCE = float(os.environ.get("ENVBOT_TEST_PATIENCE", "1"))  # larger under valgrind
 
 
