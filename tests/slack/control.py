@@ -10,6 +10,10 @@ import blockkit
 import interactions as make
 
 
+def acks_of(record):
+    return [ack["payload"] for ack in record["acks"]]
+
+
 class Control:
     def __init__(self, workspace, socket_mode, api, faults, command, mails_url):
         self.space, self.socket, self.api, self.faults = workspace, socket_mode, api, faults
@@ -71,11 +75,12 @@ class Control:
         payload = make.slash_command(self.space, self.base, user, channel, body.get("text", ""),
                                      command)
         record, ack = await self.socket.deliver("slash_commands", payload, True,
-                                                wait=body.get("wait", 3.0))
+                                                wait=body.get("wait", 3.0),
+                                                twice=body.get("twice"))
         shown = (self.show_reply(user, channel, ack) or
                  self.show_failure(record, user, channel, command))
         return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
-                                  "ack": ack, "shown": shown})
+                                  "ack": ack, "shown": shown, "acks": acks_of(record)})
 
     async def click(self, request):
         body = await request.json()
@@ -93,10 +98,11 @@ class Control:
         payload = make.block_action(self.space, self.base, user, message, *found,
                                     body.get("user_team"), body.get("selected"))
         record, ack = await self.socket.deliver("interactive", payload, False,
-                                                wait=body.get("wait", 3.0))
+                                                wait=body.get("wait", 3.0),
+                                                twice=body.get("twice"))
         shown = self.show_failure(record, user, channel, "button")
         return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
-                                  "ack": ack, "shown": shown})
+                                  "ack": ack, "shown": shown, "acks": acks_of(record)})
 
     async def submit(self, request):
         body = await request.json()
@@ -113,12 +119,13 @@ class Control:
             return web.json_response({"outcome": "refused_by_client", "response_action": "errors",
                                       "errors": refused, "ack": None, "shown": []})
         record, ack = await self.socket.deliver("interactive", payload, True,
-                                                wait=body.get("wait", 3.0))
+                                                wait=body.get("wait", 3.0),
+                                                twice=body.get("twice"))
         action, errors = self.apply_submission(user, view_id, held, record, ack or {})
         self.space.changed()
         return web.json_response({"envelope_id": record["id"], "outcome": record["outcome"],
                                   "ack": ack, "response_action": action, "errors": errors,
-                                  "shown": []})
+                                  "shown": [], "acks": acks_of(record)})
 
     def apply_submission(self, user, view_id, held, record, ack):
         """What the answer to a submitted form does to it: (response_action, errors)."""
@@ -214,7 +221,7 @@ class Control:
                                                record["takes_payload"], envelope_id=new_id,
                                                connection=chosen, wait=body.get("wait", 3.0))
         return web.json_response({"envelope_id": again["id"], "outcome": again["outcome"],
-                                  "ack": ack, "acks": [a["payload"] for a in record["acks"]]})
+                                  "ack": ack, "acks": acks_of(record)})
 
     # -- looking --------------------------------------------------------------------------------
     async def state(self, request):

@@ -125,15 +125,23 @@ class SocketMode:
                 waiter.set_result(ack.get("payload"))
         record["waiters"].clear()
 
+    @staticmethod
+    def next_ack(record):
+        waiter = asyncio.get_running_loop().create_future()
+        record["waiters"].append(waiter)
+        return waiter
+
     # -- sending --------------------------------------------------------------------------------
     def usable(self):
         return [c for c in self.connections
                 if c.hello and not c.leaving and not c.silent and not c.socket.closed]
 
     async def deliver(self, kind, payload, takes_payload, wait=PATIENCE, envelope_id=None,
-                      connection=None, patience_for_connection=0.0):
+                      connection=None, twice=None):
         """Sends one envelope to one of the open connections and waits for its ack. The record's
-        outcome becomes "acked", "timeout" or "dispatch_failed" (nowhere to go)."""
+        outcome becomes "acked", "timeout" or "dispatch_failed" (nowhere to go). twice: "same" or
+        "other": it goes out a second time right behind, on that connection, and both are waited
+        for."""
         envelope_id = envelope_id or str(uuid.uuid4())
         record = self.envelopes.setdefault(envelope_id, {
             "id": envelope_id, "type": kind, "sent": [], "acks": [], "outcome": "pending",
@@ -149,12 +157,20 @@ class SocketMode:
         if kind == "events_api":
             attempt = record.setdefault("attempt", 0)
             envelope.update(retry_attempt=attempt, retry_reason="timeout" if attempt else "")
-        waiter = asyncio.get_running_loop().create_future()
-        record["waiters"].append(waiter)
-        record["sent"].append({"at": time.time(), "connection": chosen.number})
+        lines = [chosen]
+        if twice == "same":
+            lines.append(chosen)
+        if twice == "other":
+            lines.append(random.choice([c for c in usable if c is not chosen]))
+        expected = len(record["acks"]) + len(lines)
+        waiter = self.next_ack(record)
         try:
-            await chosen.socket.send_str(json.dumps(envelope))
-            answer = await asyncio.wait_for(asyncio.shield(waiter), wait)
+            for line in lines:
+                record["sent"].append({"at": time.time(), "connection": line.number})
+                await line.socket.send_str(json.dumps(envelope))
+            answer = await asyncio.wait_for(waiter, wait)
+            while len(record["acks"]) < expected:
+                await asyncio.wait_for(self.next_ack(record), wait)
             record["outcome"] = "acked"
             return record, answer
         except (asyncio.TimeoutError, ConnectionError):
