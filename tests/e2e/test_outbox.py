@@ -449,7 +449,7 @@ def test_mail_is_sent_once_throttled_or_not_and_a_refusal_is_told(world):
     view = {"team": "payments", "name": "demo", "cluster": "payments-demo", "region": "r",
             "owner_name": "dev <b>", "owner_mail": "developer@example.com", "nodes": 2,
             "expires": {"text": "Fri", "left": "8 h", "slack": ""}, "kubeconfig": "aws eks …",
-            "command": "/env", "message_link": "", "state": "ready"}
+            "command": "/env", "message_link": "", "state": "ready", "extension": "4h"}
     world.slack.fault("mail", "error", 1, status=429, error="TooManyRequestsException",
                       message="Maximum sending rate exceeded.")
     row = world.add("mail", f"mail:{id}", id, "mail", "ready", view)

@@ -91,6 +91,9 @@ class Workspace:
     def envelopes(self):
         return self.call("/control/envelopes")
 
+    def last_payload(self):
+        return self.call("/control/envelopes?payload=1")["envelopes"][-1]["payload"]
+
     def connections(self):
         return self.call("/control/connections")["connections"]
 

@@ -1,18 +1,24 @@
-"""A stand-in workspace for a test; `slack` is a fresh one, `shared` one for a whole file."""
+"""A stand-in workspace for a test: `slack` is as new, `shared` never answers 429."""
 
 import pytest
 from stand_in import StandIn
 
 
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory):
+    one = StandIn(str(tmp_path_factory.mktemp("slack")))
+    yield one
+    one.program.stop()
+
+
 @pytest.fixture
-def slack(tmp_path):
-    stand_in = StandIn(str(tmp_path))
-    yield stand_in
-    stand_in.program.stop()
+def slack(stand_in):
+    stand_in.call("/control/reset", {})
+    return stand_in
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory):
-    stand_in = StandIn(str(tmp_path_factory.mktemp("slack")), "--relaxed-limits")
-    yield stand_in
-    stand_in.program.stop()
+    one = StandIn(str(tmp_path_factory.mktemp("slack")), "--relaxed-limits")
+    yield one
+    one.program.stop()

@@ -34,7 +34,7 @@ class Control:
             web.post("/control/group", self.group), web.post("/control/person", self.person),
             web.post("/control/channel", self.channel), web.post("/control/scopes", self.scopes),
             web.get("/control/mails", self.mails), web.post("/control/event", self.event),
-            web.post("/control/age", self.age),
+            web.post("/control/age", self.age), web.post("/control/reset", self.reset),
         ]
 
     # -- acting ---------------------------------------------------------------------------------
@@ -234,18 +234,19 @@ class Control:
         return web.json_response({"seq": await self.space.wait(seq, timeout)})
 
     async def violations(self, _):
-        return web.json_response({"violations": self.api.violations})
+        return web.json_response({"violations": self.space.violations})
 
     async def calls(self, request):
         method = request.query.get("method")
         return web.json_response({"calls": [c for c in self.api.calls
                                             if not method or c["method"] == method]})
 
-    async def envelopes(self, _):
+    async def envelopes(self, request):
+        hidden = ("waiters",) if request.query.get("payload") else ("waiters", "payload")
         return web.json_response({
             "unreachable": self.socket.unreachable,
             "unacked": sum(e["outcome"] == "timeout" for e in self.socket.envelopes.values()),
-            "envelopes": [{k: v for k, v in e.items() if k not in ("waiters", "payload")}
+            "envelopes": [{k: v for k, v in e.items() if k not in hidden}
                           for e in self.socket.envelopes.values()]})
 
     async def connections(self, _):
@@ -300,6 +301,15 @@ class Control:
     async def age(self, request):
         """Lets tickets, triggers and response_urls grow older at once."""
         self.space.older += float((await request.json())["seconds"])
+        return web.json_response({"ok": True})
+
+    async def reset(self, _):
+        """A new workspace, as after a start."""
+        await self.socket.reset()
+        self.space.__init__()
+        self.api.calls.clear()
+        self.api.buckets.clear()
+        self.faults.clear()
         return web.json_response({"ok": True})
 
     async def mails(self, _):

@@ -50,6 +50,15 @@ class SocketMode:
         self.unreachable = 0  # envelopes that had no connection to go to
         self.event_retries = EVENT_RETRIES
 
+    async def reset(self):
+        await self.refresh_every(0)
+        for connection in list(self.connections):
+            connection.leaving = True
+            await connection.socket.close()
+        self.tickets.clear()
+        self.envelopes.clear()
+        self.unreachable, self.hello_delay, self.event_retries = 0, 0.0, EVENT_RETRIES
+
     # -- opening --------------------------------------------------------------------------------
     def new_url(self):
         ticket = str(uuid.uuid4())

@@ -55,7 +55,7 @@ class WebApi:
     def __init__(self, workspace, socket_mode, faults, relaxed=False):
         self.workspace, self.socket_mode, self.faults = workspace, socket_mode, faults
         self.relaxed = relaxed
-        self.calls, self.violations = [], workspace.violations
+        self.calls = []
         self.buckets = {}
         self.url = ""
         both, chat = (JSON, FORM), ("channel", "text", "blocks", "metadata", "thread_ts",
@@ -157,7 +157,7 @@ class WebApi:
         if fault and fault["do"] in ("lose", "reset"):
             request.transport.close()
             raise web.HTTPInternalServerError()
-        if fault and fault["do"] == "status":
+        if fault and fault["do"] == "status" and fault["status"] != 429:
             return web.Response(status=fault["status"], text="", headers=headers)
         return web.json_response(answer, status=status, headers=headers)
 
@@ -287,13 +287,14 @@ class WebApi:
         def scalar(value):
             return isinstance(value, (str, int, float, bool))
 
-        def fine(value, deep=True):
-            if isinstance(value, dict):
-                return deep and all(METADATA_KEY.fullmatch(k) and fine(v, False)
-                                    for k, v in value.items())
-            if isinstance(value, list):
-                return deep and all(scalar(v) or fine(v) for v in value)
-            return scalar(value)
+        def flat(value):
+            return scalar(value) or isinstance(value, dict) and keyed(value, scalar)
+
+        def keyed(value, fine):
+            return all(METADATA_KEY.fullmatch(k) and fine(v) for k, v in value.items())
+
+        def fine(value):
+            return all(map(flat, value)) if isinstance(value, list) else flat(value)
 
         if metadata is None or metadata == {}:
             return metadata
@@ -301,7 +302,7 @@ class WebApi:
                 or not isinstance(metadata["event_type"], str) or not metadata["event_type"]
                 or not isinstance(metadata["event_payload"], dict)):
             raise Refusal("invalid_metadata_format")
-        if not fine(metadata["event_payload"]):
+        if not keyed(metadata["event_payload"], fine):
             raise Refusal("invalid_metadata_schema")
         if len(json.dumps(metadata)) > 8000:
             raise Refusal("metadata_too_large")
