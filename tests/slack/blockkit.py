@@ -28,6 +28,12 @@ RICH = {
 }
 
 
+def kind_of(thing):
+    """The type of a block or an element; None when it has none."""
+    kind = thing.get("type") if isinstance(thing, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
 class Checker:
     def __init__(self, root, surface):
         self.errors = []
@@ -90,6 +96,11 @@ class Checker:
             self.say(pointer, f"no less than {least} items allowed")
         return list(enumerate(value))
 
+    def once(self, value, seen, pointer, what="must be unique"):
+        if isinstance(value, str) and value in seen:
+            self.say(pointer, what)
+        seen.add(str(value))
+
     def one_of(self, value, pointer, choices):
         if value not in choices:
             self.say(pointer, f"must be one of {', '.join(map(str, choices))}")
@@ -110,7 +121,7 @@ class Checker:
                 self.text(thing["description"], f"{pointer}/description", 75)
 
     def element(self, thing, pointer, allowed):
-        kind = thing.get("type") if isinstance(thing, dict) else None
+        kind = kind_of(thing)
         if kind not in allowed:
             self.say(pointer, f"unsupported type: {kind}")
             return
@@ -166,10 +177,11 @@ class Checker:
         else:
             self.say(pointer, "missing required field: options")
         known = [option for _, option in options]
-        initial = thing.get("initial_options", [])
-        for each in [thing["initial_option"]] if "initial_option" in thing else initial:
-            if each not in known:
-                self.say(f"{pointer}/initial_option", "must match one of the options")
+        initial = [thing["initial_option"]] if "initial_option" in thing else \
+            [o for _, o in self.items(thing.get("initial_options", []), f"{pointer}/initial_options",
+                                      most, 0)]
+        if any(option not in known for option in initial):
+            self.say(f"{pointer}/initial_option", "must match one of the options")
 
     def text_input(self, thing, pointer):
         self.keys(thing, pointer, ("type",), COMMON + (
@@ -235,10 +247,9 @@ class Checker:
             self.element(thing, f"{p}/elements/{i}", (
                 "button", "static_select", "overflow", "datepicker", "timepicker", "radio_buttons",
                 "checkboxes", "users_select", "channels_select", "conversations_select"))
-            action = thing.get("action_id") if isinstance(thing, dict) else None
-            if action and action in seen:
-                self.say(f"{p}/elements/{i}/action_id", "`action_id` already exists in this block")
-            seen.add(action)
+            if isinstance(thing, dict) and "action_id" in thing:
+                self.once(thing["action_id"], seen, f"{p}/elements/{i}/action_id",
+                          "`action_id` already exists in this block")
 
     def input(self, b, p):
         if self.surface == "message":
@@ -273,7 +284,7 @@ class Checker:
                                                  "rich_text_preformatted", "rich_text_quote"))
         for i, inner in self.items(thing["elements"], f"{p}/elements", 1000, 0):
             where = f"{p}/elements/{i}"
-            kind = inner.get("type") if isinstance(inner, dict) else None
+            kind = kind_of(inner)
             if thing["type"] == "rich_text_list":
                 self.rich_part(inner, where)
             elif kind not in RICH:
@@ -311,14 +322,12 @@ class Checker:
         ids = set()
         for i, task in self.items(b.get("tasks", []), f"{p}/tasks", 50, 0):
             self.task_card(task, f"{p}/tasks/{i}", inside=True)
-            task_id = task.get("task_id") if isinstance(task, dict) else None
-            if task_id in ids:
-                self.say(f"{p}/tasks/{i}/task_id", "must be unique")
-            ids.add(task_id)
+            if isinstance(task, dict):
+                self.once(task.get("task_id"), ids, f"{p}/tasks/{i}/task_id")
 
     def cell(self, cell, p, kinds):
         """Checks a cell of a table; the characters that it adds."""
-        kind = cell.get("type") if isinstance(cell, dict) else None
+        kind = kind_of(cell)
         if kind not in kinds:
             self.say(p, f"unsupported type: {kind}")
             return 0
@@ -376,7 +385,7 @@ class Checker:
             return
         self.string(b["title"], f"{p}/title", 50, 1)
         chart, p = b["chart"], f"{p}/chart"
-        kind = chart.get("type") if isinstance(chart, dict) else None
+        kind = kind_of(chart)
         if kind == "pie":
             if self.keys(chart, p, ("type", "segments")):
                 self.points(chart["segments"], f"{p}/segments", 6, positive=True)
@@ -420,9 +429,7 @@ class Checker:
             if not self.keys(series, where, ("name", "data")):
                 continue
             self.string(series["name"], f"{where}/name", 20, 1)
-            if series["name"] in names:
-                self.say(f"{where}/name", "must be unique")
-            names.add(series["name"])
+            self.once(series["name"], names, f"{where}/name")
             labels = self.points(series["data"], f"{where}/data", 20)
             if sorted(map(str, labels)) != sorted(map(str, categories)):
                 self.say(f"{where}/data", "one point for each category")
@@ -436,7 +443,7 @@ class Checker:
                         ("default", "info", "warning", "error", "success"))
 
     def block(self, b, p):
-        kind = b.get("type") if isinstance(b, dict) else None
+        kind = kind_of(b)
         check = {
             "section": self.section, "header": self.header, "divider": self.divider,
             "context": self.context, "actions": self.actions, "input": self.input,
@@ -464,10 +471,8 @@ def check_blocks(blocks, surface="message", root="/blocks"):
     ids = set()
     for i, block in checker.items(blocks, "", 50 if surface == "message" else 100, 0):
         checker.block(block, f"/{i}")
-        block_id = block.get("block_id") if isinstance(block, dict) else None
-        if block_id and block_id in ids:
-            checker.say(f"/{i}/block_id", "`block_id` already exists")
-        ids.add(block_id)
+        if isinstance(block, dict) and "block_id" in block:
+            checker.once(block["block_id"], ids, f"/{i}/block_id", "`block_id` already exists")
     if checker.counts.get("table", 0) > 1:
         checker.say("", SECOND_TABLE)
     if checker.counts.get("data_visualization", 0) > 2:
