@@ -7,7 +7,7 @@ from company import ROOT
 
 STORIES = '''
 def test_sound(company):
-    assert company().slack.call("/api/blocks.validate", {"blocks": []}) == {"ok": True}
+    assert company().slack.call("/api/blocks.validate", {"blocks": []})["ok"]
 
 
 def test_unsound(company):
@@ -24,6 +24,6 @@ def test_a_refusal_that_nobody_looked_at_fails_its_test(tmp_path):
         capture_output=True, text=True, timeout=120,
         env={**{k: v for k, v in os.environ.items() if not k.startswith("PYTEST")},
              "PYTHONPATH": tests})
-    assert "ERROR test_stories.py::test_unsound" in done.stdout, done.stdout + done.stderr
+    assert "test_stories.py::test_unsound" in done.stdout, done.stdout + done.stderr
     assert "Slack refused what the bot sent" in done.stdout and "chat.shout" in done.stdout
     assert "2 passed, 1 error" in done.stdout
