@@ -46,6 +46,7 @@ struct call {
     /* what comes of it */
     cJSON *reply; /* the ack's payload; NULL: an empty ack */
     cJSON *view;  /* a modal to open after the commit; NULL: none */
+    bool wrote;   /* something was committed, which others may have to be told of */
 };
 
 /* One thing a person can do. prepare runs before the transaction and may ask Slack; run runs inside

@@ -68,7 +68,7 @@ static bool finish(struct call *call, struct error *err)
     const char *reply = call->reply ? json_text(call, call->reply) : NULL;
     db_send(call->db, "INSERT INTO envelopes (key, reply) VALUES ($1, $2::jsonb)",
             P(call->envelope->key, reply));
-    return db_commit(call->db, err);
+    return call->wrote = db_commit(call->db, err);
 }
 
 /* 1: found (call->reply is the stored answer), 0: there is none, -1: cannot tell. */
@@ -126,8 +126,10 @@ static const char *answer_unknown(struct call *call)
     struct error err;
     for (int attempt = 0; attempt < 2; attempt++) {
         int found = db_connect(call->db, &err) ? stored_reply(call) : -1;
-        if (found == 1)
+        if (found == 1) {
+            call->wrote = true;
             return "ok";
+        }
         if (found == 0) {
             struct error away = {0};
             error_set(&away, ERROR_UNAVAILABLE, "PostgreSQL went away");
@@ -149,8 +151,10 @@ static const char *run(struct call *call, const struct command *command)
         if (!db_begin(call->db, command->reads ? DB_READ_ONLY : DB_READ_WRITE, &err))
             return answer_refusal(call, &err, command->reads);
         bool ok = command->run(call, &err);
-        if (ok)
-            ok = command->reads ? db_commit(call->db, &err) : finish(call, &err);
+        if (ok && !command->reads)
+            ok = finish(call, &err);
+        else if (ok && db_in_transaction(call->db)) /* it may have ended it with db_query_last */
+            ok = db_commit(call->db, &err);
         if (ok)
             return "ok";
         bool again = db_retryable(call->db) && attempt < 3;
@@ -293,7 +297,7 @@ const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn
     } else {
         result = handle(call);
         ack(user, raw, payload_text(call));
-        if (call->app->after_commit)
+        if (call->app->after_commit && call->wrote)
             call->app->after_commit(call->app->after_commit_user);
         if (call->view && strcmp(result, "ok") == 0)
             open_view(call);

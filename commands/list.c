@@ -28,26 +28,59 @@ static bool known_state(struct call *call, const char *state, struct error *err)
                      near ? near : "", near ? "`?" : "");
 }
 
+/* Lists are what people type most: no more is read than a line shows. */
+#define LINE_COLUMNS                                                                               \
+    "e.id, e.team, e.name, e.cluster, e.region, e.template, e.owner_id, e.owner_name, e.state,"    \
+    " e.stuck, extract(epoch FROM e.expires_at)::bigint AS expires_at,"                            \
+    " extract(epoch FROM e.ended_at)::bigint AS ended_at, extract(epoch FROM now())::bigint AS "   \
+    "now"
+
 /* The living; with a state that is an end, the latest that ended in it. NULL parameters do not
-   restrict. Each of the three questions is read from an index of its own. */
+   restrict. Each question is read from an index of its own, and planned once a connection. */
 static struct rows *read_rows(struct call *call, const char *team, const char *owner,
                               const char *state, bool past, struct error *err)
 {
     if (past)
-        return db_query(call, call->db, err,
-                        "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
-                        " WHERE e.state = $3 AND ($1::text IS NULL OR e.team = $1)"
-                        " AND ($2::text IS NULL OR e.owner_id = $2)"
-                        " AND e.id > (SELECT max(id) FROM environments) - 1000"
-                        " ORDER BY e.id DESC LIMIT 41",
-                        P(team, owner, state));
-    return db_query(call, call->db, err,
-                    "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
-                    " WHERE e.ended_at IS NULL AND ($1::text IS NULL OR e.team = $1)"
-                    " AND ($2::text IS NULL OR e.owner_id = $2)"
-                    " AND ($3::text IS NULL OR e.state = $3)"
-                    " ORDER BY e.team, e.name LIMIT 41",
-                    P(team, owner, state));
+        return db_query_last(call, call->db, err,
+                             "SELECT " LINE_COLUMNS " FROM environments e"
+                             " WHERE e.state = $3 AND ($1::text IS NULL OR e.team = $1)"
+                             " AND ($2::text IS NULL OR e.owner_id = $2)"
+                             " AND e.id > (SELECT max(id) FROM environments) - 1000"
+                             " ORDER BY e.id DESC LIMIT 41",
+                             P(team, owner, state));
+    if (team && !owner && !state)
+        return db_query_last(call, call->db, err,
+                             "SELECT " LINE_COLUMNS " FROM environments e"
+                             " WHERE e.ended_at IS NULL AND e.team = $1"
+                             " ORDER BY e.name LIMIT 41",
+                             P(team));
+    return db_query_last(call, call->db, err,
+                         "SELECT " LINE_COLUMNS " FROM environments e"
+                         " WHERE e.ended_at IS NULL AND ($1::text IS NULL OR e.team = $1)"
+                         " AND ($2::text IS NULL OR e.owner_id = $2)"
+                         " AND ($3::text IS NULL OR e.state = $3)"
+                         " ORDER BY e.team, e.name LIMIT 41",
+                         P(team, owner, state));
+}
+
+/* A row of LINE_COLUMNS, whose texts it borrows. */
+static struct environment line_of(const struct rows *rows, int row)
+{
+    return (struct environment){
+        .id = rows_integer(rows, row, "id", 0),
+        .team = rows_text(rows, row, "team"),
+        .name = rows_text(rows, row, "name"),
+        .cluster = rows_text(rows, row, "cluster"),
+        .region = rows_text(rows, row, "region"),
+        .template = rows_text(rows, row, "template"),
+        .owner_id = rows_text(rows, row, "owner_id"),
+        .owner_name = rows_text(rows, row, "owner_name"),
+        .state = rows_text(rows, row, "state"),
+        .stuck = rows_true(rows, row, "stuck"),
+        .expires_at = rows_integer(rows, row, "expires_at", 0),
+        .ended_at = rows_integer(rows, row, "ended_at", 0),
+        .now = rows_integer(rows, row, "now", 0),
+    };
 }
 
 /* Which teams this person may look into; NULL in *only: all of them. */
@@ -95,12 +128,11 @@ bool list_run(struct call *call, struct error *err)
     cJSON *values = json_object(call), *items = cJSON_CreateArray();
     int shown = 0;
     for (int i = 0; i < rows_count(rows) && shown < MOST_SHOWN; i++) {
-        const char *of = rows_text(rows, i, "team");
-        if (!visible(call, of) && strcmp(rows_text(rows, i, "owner_id"), call->person->id) != 0)
+        struct environment env = line_of(rows, i);
+        if (!visible(call, env.team) && strcmp(env.owner_id, call->person->id) != 0)
             continue;
-        struct environment *env = environment_from_row(call, rows, i);
-        cJSON_AddItemToArray(items, cJSON_Duplicate(view_of(call, env), true));
-        talloc_free(env);
+        const struct template *template = template_find(call->app->templates, env.template);
+        cJSON_AddItemToArray(items, view_line(&env, template ? template->title : env.template));
         shown++;
     }
     json_set(values, "items", items);

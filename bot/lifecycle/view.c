@@ -30,19 +30,60 @@ static const struct {
 
 static void add_state(cJSON *view, const struct environment *env)
 {
-    json_set_string(view, "state", env->state);
+    const char *word = "", *emoji = "";
     for (size_t i = 0; i < sizeof state_words / sizeof *state_words; i++) {
         if (strcmp(state_words[i].state, env->state) != 0)
             continue;
-        json_set_string(view, "state_word", state_words[i].word);
-        json_set_string(view, "state_emoji", state_words[i].emoji);
+        word = state_words[i].word;
+        emoji = state_words[i].emoji;
     }
     if (strcmp(env->state, "failed") == 0 && !env->ended_at)
-        json_set_string(view, "state_word", "failed and is being cleaned up");
+        word = "failed and is being cleaned up";
     if (env->stuck) {
-        json_set_string(view, "state_word", "could not be deleted completely");
-        json_set_string(view, "state_emoji", ":warning:");
+        word = "could not be deleted completely";
+        emoji = ":warning:";
     }
+    json_set_string(view, "state", env->state);
+    json_set_string(view, "state_word", word);
+    json_set_string(view, "state_emoji", emoji);
+}
+
+static void add_left_words(cJSON *view, const struct environment *env)
+{
+    bool left = env->expires_at > env->now && !env->ended_at;
+    char *words = left ? duration_text(NULL, env->expires_at - env->now) : NULL;
+    if (words)
+        json_set_format(view, "left_words", "· %s left", words);
+    else
+        json_set_string(view, "left_words", "");
+    talloc_free(words);
+}
+
+static void add_owner(cJSON *view, const struct environment *env)
+{
+    json_set_string(view, "owner", env->owner_id);
+    json_set_string(view, "owner_name", env->owner_name);
+    json_set_format(view, "mention", "<@%s>", env->owner_id);
+}
+
+cJSON *view_line(const struct environment *env, const char *title)
+{
+    cJSON *line = cJSON_CreateObject();
+    json_set_format(line, "id", "%" PRId64, env->id);
+    json_set_string(line, "team", env->team);
+    json_set_string(line, "name", env->name);
+    json_set_string(line, "cluster", env->cluster);
+    json_set_string(line, "region", env->region);
+    json_set_string(line, "template", env->template);
+    json_set_string(line, "title", title);
+    add_owner(line, env);
+    add_state(line, env);
+    add_left_words(line, env);
+    return line;
+}
+
+static void add_flags(cJSON *view, const struct environment *env)
+{
     /* is.ready and so on, for what a template says in one state only */
     cJSON *is = cJSON_CreateObject();
     for (size_t i = 0; i < sizeof state_words / sizeof *state_words; i++)
@@ -142,11 +183,8 @@ static void add_news(cJSON *view, const struct environment *env)
 {
     const char *ends = json_string_or_empty(view, "expires.text");
     const cJSON *task;
-    const char *left = json_string_or_empty(view, "expires.left");
     json_set_string(view, "news", "");
-    json_set_string(view, "left_words", "");
-    if (*left && !env->ended_at)
-        json_set_format(view, "left_words", "· %s left", left);
+    add_left_words(view, env);
     if (strcmp(env->state, "ready") == 0)
         json_set_format(view, "news", "It ends %s.", ends);
     else if (env->cause && *env->cause)
@@ -214,10 +252,8 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     const char *title = json_string(env->template_copy, "title");
     json_set_string(view, "title", title ? title : env->template);
     json_set_string(view, "reason", env->reason);
-    json_set_string(view, "owner", env->owner_id);
-    json_set_string(view, "owner_name", env->owner_name);
+    add_owner(view, env);
     json_set_string(view, "owner_mail", env->owner_mail ? env->owner_mail : "");
-    json_set_format(view, "mention", "<@%s>", env->owner_id);
     json_set_number(view, "nodes", env->nodes);
     json_set_number(view, "vcpus", env->vcpus);
     json_set_number(view, "gpus", env->gpus);
@@ -226,6 +262,7 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     json_set_string(view, "command", view_command);
     json_set_string(view, "message_link", "");
     add_state(view, env);
+    add_flags(view, env);
     add_parameters(tmp, view, env);
     add_money(tmp, view, env);
     add_moment(view, "created", env->created_at, env->now);

@@ -24,6 +24,11 @@ extern const char *view_command;
    message_link (permalink, or ""), command */
 cJSON *view_of(const void *ctx, const struct environment *env);
 
+/* What a line of a list says, for its template's holes; the caller's to free: id, team, name,
+   cluster, region, template, title (as given), owner, owner_name, mention, state, state_word,
+   state_emoji and left_words of the view. env needs no more than these, and its times. */
+cJSON *view_line(const struct environment *env, const char *title);
+
 /* Reads the environment (and its messages' permalink) and makes the view; NULL on error. */
 cJSON *view_read(const void *ctx, struct db *db, int64_t environment, struct error *err);
 

@@ -36,8 +36,8 @@ struct db {
     struct prepared *statements;
     unsigned next_statement;
     struct owed *owed, **owed_end;
-    bool in_transaction;
-    bool queue_failed; /* a statement could not even be queued */
+    bool in_transaction, reads; /* reads: a READ ONLY one */
+    bool queue_failed;          /* a statement could not even be queued */
     char sqlstate[6];
     char constraint[64];
     char **channels; /* LISTEN again after a reconnect */
@@ -321,6 +321,19 @@ struct rows *db_query(const void *ctx, struct db *db, struct error *err, const c
     return rows;
 }
 
+struct rows *db_query_last(const void *ctx, struct db *db, struct error *err, const char *sql,
+                           size_t count, const char *const *values)
+{
+    assert(db->reads);
+    struct rows *rows = NULL;
+    queue(db, ctx, &rows, sql, count, values);
+    if (!db_commit(db, err)) {
+        talloc_free(rows);
+        return NULL;
+    }
+    return rows;
+}
+
 bool db_begin(struct db *db, enum db_mode mode, struct error *err)
 {
     if (db->in_transaction)
@@ -328,11 +341,17 @@ bool db_begin(struct db *db, enum db_mode mode, struct error *err)
     if (!db_connect(db, err))
         return false;
     db->in_transaction = true;
-    if (mode == DB_READ_ONLY)
+    db->reads = mode == DB_READ_ONLY;
+    if (db->reads)
         db_send(db, "BEGIN READ ONLY", P0);
     else
         db_send(db, "BEGIN", P0);
     return true;
+}
+
+bool db_in_transaction(const struct db *db)
+{
+    return db->in_transaction;
 }
 
 bool db_commit(struct db *db, struct error *err)
@@ -345,7 +364,7 @@ bool db_commit(struct db *db, struct error *err)
         db->in_transaction = false;
         return true;
     }
-    if (sent && !db_connected(db))
+    if (sent && !db_connected(db) && !db->reads)
         return error_set(err, ERROR_UNKNOWN,
                          "the connection to PostgreSQL was lost while it committed");
     struct error why = err ? *err : (struct error){0};

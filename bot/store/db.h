@@ -41,6 +41,8 @@ bool db_begin(struct db *db, enum db_mode mode, struct error *err);
    COMMIT was sent, so it may have happened; look before saying anything. On any other error
    nothing has happened. Either way the transaction is over. */
 bool db_commit(struct db *db, struct error *err);
+/* Whether one was begun and is not over. */
+bool db_in_transaction(const struct db *db);
 /* Ends the transaction; queued statements are thrown away. Safe to call at any time. */
 void db_rollback(struct db *db);
 
@@ -57,6 +59,9 @@ bool db_flush(struct db *db, struct error *err);
    transaction the statement is one of its own. */
 struct rows *db_query(const void *ctx, struct db *db, struct error *err, const char *sql,
                       size_t count, const char *const *values);
+/* db_query() and db_commit() in one round trip: the last question of a READ ONLY transaction. */
+struct rows *db_query_last(const void *ctx, struct db *db, struct error *err, const char *sql,
+                           size_t count, const char *const *values);
 /* Runs SQL text of several statements (a migration). */
 bool db_run_script(struct db *db, const char *sql, struct error *err);
 

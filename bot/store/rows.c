@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <talloc.h>
 
 struct rows {
@@ -32,9 +33,12 @@ int rows_affected(const struct rows *rows)
     return atoi(PQcmdTuples(rows->result));
 }
 
+/* Not PQfnumber, which copies and folds the name each time. */
 static int column_number(const struct rows *rows, const char *column)
 {
-    int number = PQfnumber(rows->result, column);
+    int number = PQnfields(rows->result) - 1;
+    while (number >= 0 && strcmp(PQfname(rows->result, number), column) != 0)
+        number--;
     assert(number >= 0 && "the statement has no such column");
     return number;
 }
