@@ -320,6 +320,24 @@ static struct person *stranger(const void *ctx, const char *workspace, const cha
     return person;
 }
 
+/* The person from what is known, when Slack was asked for all of it since then; NULL otherwise.
+   Most envelopes go this way: nothing is copied but what the person consists of. */
+static struct person *known_person(const void *ctx, struct people *people, const char *workspace,
+                                   const char *id, int64_t not_before)
+{
+    struct person *person = NULL;
+    struct known_user *user;
+    pthread_mutex_lock(&people->lock);
+    HASH_FIND_STR(people->users, id, user);
+    if (user && user->asked_at >= not_before && people->groups &&
+        people->groups_asked_at >= not_before) {
+        person = to_person(ctx, people, user->user, workspace, id);
+        person->groups = groups_of(person, people, people->groups, id);
+    }
+    pthread_mutex_unlock(&people->lock);
+    return person;
+}
+
 bool people_find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
                  struct person **out, struct error *err)
@@ -330,6 +348,9 @@ bool people_find(const void *ctx, struct people *people, struct slack_web *web,
         *out = stranger(ctx, workspace, user);
         return true;
     }
+    *out = known_person(ctx, people, workspace, user, terms.not_before);
+    if (*out)
+        return true;
     cJSON *found = read_user(ctx, people, web, user, &terms, err), *groups = NULL;
     if (!found)
         return false;

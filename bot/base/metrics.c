@@ -131,13 +131,15 @@ struct metric *metrics_add_histogram(struct metrics *metrics, const char *name, 
 static char *append_label(char *text, const char *name, const char *value)
 {
     text = talloc_asprintf_append_buffer(text, "%s%s=\"", *text ? "," : "", name);
-    for (; *value; value++) {
+    while (*value) {
+        size_t plain = strcspn(value, "\n\\\"");
+        text = talloc_strndup_append_buffer(text, value, plain);
+        value += plain;
         if (*value == '\n')
             text = talloc_strdup_append_buffer(text, "\\n");
-        else if (*value == '\\' || *value == '"')
+        else if (*value)
             text = talloc_asprintf_append_buffer(text, "\\%c", *value);
-        else
-            text = talloc_strndup_append_buffer(text, value, 1);
+        value += *value != '\0';
     }
     return talloc_strdup_append_buffer(text, "\"");
 }

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <talloc.h>
@@ -186,6 +187,17 @@ static cJSON *fill_mapping(struct filling *f, const cJSON *node)
     return result;
 }
 
+/* What outer binds and the variable, which hides an outer one of its name. Borrows all values. */
+static cJSON *bind(const cJSON *outer, const char *variable, const cJSON *value)
+{
+    cJSON *bound = cJSON_CreateObject();
+    const cJSON *each;
+    cJSON_ArrayForEach(each, outer) if (strcmp(each->string, variable) != 0)
+        cJSON_AddItemReferenceToObject(bound, each->string, (cJSON *)(uintptr_t)each);
+    cJSON_AddItemReferenceToObject(bound, variable, (cJSON *)(uintptr_t)value);
+    return bound;
+}
+
 /* One item of a list that has $for: "item in list". */
 static bool fill_repeated(struct filling *f, const cJSON *item, const char *loop, cJSON *into)
 {
@@ -200,8 +212,7 @@ static bool fill_repeated(struct filling *f, const cJSON *item, const char *loop
     bool ok = true;
     cJSON_ArrayForEach(each, elements)
     {
-        cJSON *bound = outer ? cJSON_Duplicate(outer, true) : cJSON_CreateObject();
-        json_set(bound, variable, cJSON_Duplicate(each, true));
+        cJSON *bound = bind(outer, variable, each);
         f->bound = bound;
         bool stays;
         ok = condition(f, item, &stays);
