@@ -65,6 +65,13 @@ $(BUILD)/drivers/%: tests/drivers/%.c $(EXTRA) $(LIBRARY)
 $(BUILD)/%.so: tests/sanitizers/%.c
 	@$(CC) -D_GNU_SOURCE -O2 $(WARN) -fPIC -shared -o $@ $<
 
+# The load generator and what stands in eksctl's place while it is measured.
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+$(BUILD)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBS)
+
 # What a fresh Debian 12 needs, by what it is for.
 DEBS_BUILD := build-essential pkg-config libwebsockets-dev libcurl4-openssl-dev libcjson-dev libpq-dev \
               libyaml-dev libssl-dev libtalloc-dev uthash-dev
@@ -148,6 +155,9 @@ leaks: $(BUILD)/self_exe.so ## one story, with its jobs, under valgrind
 	@ENVBOT_BINARY=tests/sanitizers/under-valgrind \
 	    tests/sanitizers/run $(BUILD) "" e2e TESTS=tests/e2e/test_story.py WORKERS=1
 
+bench: deps-test $(BUILD)/envbot $(BUILD)/drivers/echo_bot $(BENCH) ## measure speed and memory, beside pgbench
+	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/run.py $(BENCH_OPTIONS)
+
 format: ## format the C code
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
@@ -158,4 +168,4 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
--include $(OBJECTS:.o=.d) $(UNIT:=.d) $(DRIVERS:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT:=.d) $(DRIVERS:=.d) $(BENCH:=.d)
