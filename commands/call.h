@@ -44,14 +44,17 @@ struct call {
     const struct words *words; /* a typed command's, after its name */
     void *prepared;            /* what prepare() left for run() */
     /* what comes of it */
-    cJSON *reply; /* the ack's payload; NULL: an empty ack */
-    cJSON *view;  /* a modal to open after the commit; NULL: none */
-    bool wrote;   /* something was committed, which others may have to be told of */
+    cJSON *reply;  /* the ack's payload; NULL: an empty ack */
+    cJSON *view;   /* a modal to open after the commit; NULL: none */
+    cJSON *errors; /* a refused form's, by block; NULL: the refusal stands at its first field */
+    bool wrote;    /* something was committed, which others may have to be told of */
 };
 
 /* One thing a person can do. prepare runs before the transaction and may ask Slack; run runs inside
    it and may not. Both return false with err set to refuse: then nothing has happened. */
 typedef bool call_fn(struct call *call, struct error *err);
+
+enum { ANY_WORDS = -1 };
 
 struct command {
     const char *name;
@@ -62,6 +65,8 @@ struct command {
     bool reads;                  /* READ ONLY, leaves no row */
     bool decides;                /* needs to know freshly who acts */
     const char *const *switches; /* options without a value */
+    const char *const *options;  /* options with one; NULL: none, or run knows more of them */
+    int words;                   /* how many it takes besides options; ANY_WORDS: run checks */
     call_fn *prepare, *run;
 };
 
@@ -81,6 +86,15 @@ void answer_privately(struct call *call, const char *words);
 void answer(struct call *call, const char *words);
 
 /* ---- what most commands do first ---- */
+
+/* Refuses what does not exist with the nearest that does, or with all there is. what: "team". */
+bool call_no_such(struct call *call, const char *what, const char *given, const char *const *known,
+                  size_t count, struct error *err);
+/* The configured team of that name; refuses with the nearest. */
+bool call_team(struct call *call, const char *name, const char **team, struct error *err);
+/* Refuses options that the command does not have, and more words than it takes: with what was
+   understood, what was not, and the nearest that exists. */
+bool call_words(struct call *call, const struct command *command, struct error *err);
 
 /* The environment called words[0] (with --team), locked or not; refuses with the nearest name that
    exists. Takes the lock order's care: nothing else may be locked before. */

@@ -8,6 +8,48 @@
 #include <string.h>
 #include <talloc.h>
 
+/* Errors of a form are plain text: no entities, and quotes in place of code. */
+static char *plain_words(struct call *call, const char *words)
+{
+    static const char *const entities[][2] = {{"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}};
+    char *plain = talloc_strdup(call, "");
+    bool open = false;
+    while (*words) {
+        const char *put = NULL;
+        size_t used = 1;
+        for (size_t i = 0; !put && i < sizeof entities / sizeof *entities; i++) {
+            if (strncmp(words, entities[i][0], strlen(entities[i][0])) == 0) {
+                put = entities[i][1];
+                used = strlen(entities[i][0]);
+            }
+        }
+        if (*words == '`') {
+            open = !open;
+            put = open ? "“" : "”";
+        }
+        plain = put ? talloc_strdup_append_buffer(plain, put)
+                    : talloc_strndup_append_buffer(plain, words, 1);
+        words += used;
+    }
+    return plain;
+}
+
+/* Slack takes errors for input blocks of the form only, and shows them at these. */
+static void refuse_form(struct call *call, const char *words)
+{
+    const cJSON *state = call->envelope->state, *each;
+    cJSON *errors = cJSON_CreateObject();
+    cJSON_ArrayForEach(each,
+                       call->errors) if (cJSON_GetObjectItemCaseSensitive(state, each->string))
+        json_set_string(errors, each->string, plain_words(call, each->valuestring));
+    if (!errors->child)
+        json_set_string(errors, state && state->child ? state->child->string : "form",
+                        plain_words(call, words));
+    call->reply = json_object(call);
+    json_set_string(call->reply, "response_action", "errors");
+    json_set(call->reply, "errors", errors);
+}
+
 /* How a person is answered who is refused: a click's ack shows nothing, so the words go through the
    outbox; a modal shows them in its first field; a command's ack shows them itself. */
 static void refuse(struct call *call, const char *words)
@@ -16,15 +58,9 @@ static void refuse(struct call *call, const char *words)
     case ENVELOPE_COMMAND:
         reply_text(call, "%s", words);
         break;
-    case ENVELOPE_SUBMISSION: {
-        const cJSON *block = call->envelope->state ? call->envelope->state->child : NULL;
-        call->reply = json_object(call);
-        json_set_string(call->reply, "response_action", "errors");
-        cJSON *errors = cJSON_CreateObject();
-        json_set_string(errors, block ? block->string : "form", words);
-        json_set(call->reply, "errors", errors);
+    case ENVELOPE_SUBMISSION:
+        refuse_form(call, words);
         break;
-    }
     default:
         answer_privately(call, words);
         break;
@@ -213,16 +249,19 @@ static const struct command *find(struct call *call, struct error *err)
         return NULL;
     }
     struct words *words;
-    if (!words_read(call, e->text, command->switches, &words, err)) {
-        reply_text(call, "%s", err->text);
-        return NULL;
-    }
+    bool read = words_read(call, e->text, command->switches, &words, err);
     if (words->count > 0) { /* the command's own name */
         words->items++;
         words->count--;
     }
     call->words = words;
-    return command;
+    struct error unknown; /* tells more than that its value is missing */
+    if (!call_words(call, command, &unknown))
+        *err = unknown;
+    else if (read)
+        return command;
+    reply_text(call, "%s", err->text);
+    return NULL;
 }
 
 static const char *handle(struct call *call)

@@ -22,10 +22,7 @@ static bool known_state(struct call *call, const char *state, struct error *err)
             return true;
     if (!state)
         return true;
-    const char *near = text_nearest(state, states, count);
-    return error_set(err, ERROR_USAGE, "There is no state `%s`.%s%s%s",
-                     text_mrkdwn(call, text_cut(call, state, 60)), near ? " Did you mean `" : "",
-                     near ? near : "", near ? "`?" : "");
+    return call_no_such(call, "state", state, states, count, err);
 }
 
 /* Lists are what people type most: no more is read than a line shows. */
@@ -91,12 +88,8 @@ static bool choose_team(struct call *call, const char **team, const char **owner
     *owner = words_option(call->words, "mine") ? call->person->id : NULL;
     *team = NULL;
     if (named) {
-        const struct config_team *found = config_team(call->app->config, named);
-        if (!found)
-            return error_set(err, ERROR_NOT_FOUND, "There is no team `%s`.",
-                             text_mrkdwn(call, text_cut(call, named, 60)));
-        *team = found->name;
-        return call_may(call, "list", "environments", found->name, "", err);
+        return call_team(call, named, team, err) &&
+               call_may(call, "list", "environments", *team, "", err);
     }
     const char **own = people_teams(call, call->app->people, call->person);
     if (!all && !*owner && own[0] && !own[1])
@@ -126,18 +119,25 @@ bool list_run(struct call *call, struct error *err)
     if (!rows)
         return false;
     cJSON *values = json_object(call), *items = cJSON_CreateArray();
+    char *text = talloc_strdup(call, ""); /* for whoever cannot see the blocks */
     int shown = 0;
     for (int i = 0; i < rows_count(rows) && shown < MOST_SHOWN; i++) {
         struct environment env = line_of(rows, i);
         if (!visible(call, env.team) && strcmp(env.owner_id, call->person->id) != 0)
             continue;
         const struct template *template = template_find(call->app->templates, env.template);
-        cJSON_AddItemToArray(items, view_line(&env, template ? template->title : env.template));
+        const char *title = template ? template->title : env.template;
+        cJSON *line = view_line(&env, title);
+        cJSON_AddItemToArray(items, line);
+        text = talloc_asprintf_append_buffer(text, "\n%s/%s %s, %s of %s", env.team, env.name,
+                                             json_string_or_empty(line, "state_word"), title,
+                                             env.owner_name);
         shown++;
     }
     json_set(values, "items", items);
     json_set_string(values, "command", call->app->config->slack.command);
     json_set_string(values, "where", team ? team : owner ? "yours" : "all teams");
+    json_set_string(values, "text", text_cut(call, text, 3000));
     json_set_number(values, "count", shown);
     json_set_bool(values, "more", rows_count(rows) > MOST_SHOWN);
     return reply_template(call, shown ? "reply-list" : "reply-list-empty", values, err);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <talloc.h>
@@ -17,7 +18,9 @@ static char *bar(const void *ctx, double use, double limit)
 {
     if (limit < 0)
         return talloc_asprintf(ctx, "%s, no limit", text_money(ctx, use, false));
-    int full = limit > 0 ? (int)(use / limit * 10 + 0.5) : 10;
+    int full = limit > 0 ? (int)(use / limit * 10 + 0.5) : use > 0 ? 10 : 0;
+    if (use > 0 && full == 0)
+        full = 1;
     char *text = talloc_strdup(ctx, "");
     for (int i = 0; i < 10; i++)
         text = talloc_strdup_append(text, i < full ? "▓" : "░");
@@ -41,21 +44,28 @@ static void add_team(struct call *call, cJSON *teams, const char *name, const st
     cJSON_AddItemToArray(teams, team);
 }
 
+static bool show_teams(struct call *call, cJSON *teams, struct error *err)
+{
+    /* for whoever cannot see the blocks */
+    char *text = talloc_strdup(call, "");
+    const cJSON *team;
+    cJSON_ArrayForEach(team, teams) text = talloc_asprintf_append(
+        text, "%sThe quota of %s:\n%s", *text ? "\n" : "", json_string_or_empty(team, "name"),
+        json_string_or_empty(team, "lines"));
+    cJSON *values = json_object(call);
+    json_set_string(values, "text", text);
+    json_set(values, "teams", teams);
+    return reply_template(call, "reply-quota", values, err);
+}
+
 static bool show(struct call *call, const char *only, struct error *err)
 {
     const struct config *config = call->app->config;
-    if (only && !config_team(config, only)) {
-        const char **names = talloc_array(call, const char *, (unsigned)config->team_count + 1);
-        for (int i = 0; i < config->team_count; i++)
-            names[i] = config->teams[i].name;
-        const char *near = text_nearest(only, names, (size_t)config->team_count);
-        return error_set(err, ERROR_NOT_FOUND, "There is no team `%s`.%s%s%s",
-                         text_mrkdwn(call, text_cut(call, only, 60)), near ? " Did you mean `" : "",
-                         near ? near : "", near ? "`?" : "");
-    }
+    if (only && !call_team(call, only, &only, err))
+        return false;
     if (only && !call_may(call, "get", "quotas", only, "", err))
         return false;
-    cJSON *values = json_object(call), *teams = cJSON_CreateArray();
+    cJSON *teams = cJSON_CreateArray();
     for (int i = 0; i < config->team_count; i++) {
         const char *name = config->teams[i].name;
         if ((only && strcmp(only, name) != 0) ||
@@ -76,8 +86,7 @@ static bool show(struct call *call, const char *only, struct error *err)
         cJSON_Delete(teams);
         return error_set(err, ERROR_DENIED, "The rules do not let you see any team's quota.");
     }
-    json_set(values, "teams", teams);
-    return reply_template(call, "reply-quota", values, err);
+    return show_teams(call, teams, err);
 }
 
 /* "key=value"; "none" takes the limit away. */
@@ -88,7 +97,10 @@ static bool read_limit(struct call *call, const char *text, int *kind, const cha
     char *key = talloc_strndup(call, text, equals ? (size_t)(equals - text) : strlen(text));
     for (*kind = 0; *kind < KINDS && strcmp(kinds[*kind], key) != 0; ++*kind)
         ;
-    if (!equals || *kind == KINDS) {
+    if (!equals && *kind < KINDS)
+        return error_set(err, ERROR_USAGE, "%s needs a number: `%s=5`, or `%s=none` for no limit.",
+                         key, key, key);
+    if (*kind == KINDS) {
         const char *near = text_nearest(key, kinds, KINDS);
         return error_set(err, ERROR_USAGE,
                          "`%s` is not a limit.%s%s%s Limits are %s, as key=value.",
@@ -102,10 +114,10 @@ static bool read_limit(struct call *call, const char *text, int *kind, const cha
     }
     char *end;
     long long number = strtoll(*value, &end, 10);
-    if (!**value || *end || number < 0 || number > 100000000)
+    if (!isdigit((unsigned char)**value) || *end || number < 0 || number > 100000000)
         return error_set(err, ERROR_USAGE,
-                         "%s: `%s` is not a whole number from 0 to 100,000,000 "
-                         "(or `none`).",
+                         "%s cannot be “%s”: it is a whole number from 0 to 100,000,000, or `none` "
+                         "for no limit.",
                          kinds[*kind], text_mrkdwn(call, text_cut(call, *value, 60)));
     return true;
 }
@@ -128,11 +140,8 @@ static bool set(struct call *call, struct error *err)
     if (!name || !words_item(call->words, 2))
         return error_set(err, ERROR_USAGE, "For example: `%s quota set TEAM environments=5`.",
                          call->app->config->slack.command);
-    const struct config_team *team = config_team(call->app->config, name);
-    if (!team)
-        return error_set(err, ERROR_NOT_FOUND, "There is no team `%s`.",
-                         text_mrkdwn(call, text_cut(call, name, 60)));
-    if (!call_may(call, "update", "quotas", team->name, "", err))
+    const char *team;
+    if (!call_team(call, name, &team, err) || !call_may(call, "update", "quotas", team, "", err))
         return false;
     cJSON *changes = json_object(call);
     for (int i = 2; words_item(call->words, i); i++) {
@@ -140,21 +149,20 @@ static bool set(struct call *call, struct error *err)
         const char *value = NULL;
         if (!read_limit(call, words_item(call->words, i), &kind, &value, err))
             return false;
-        write_limit(call, team->name, kind, value);
+        write_limit(call, team, kind, value);
         json_set_string(changes, kinds[kind], value);
     }
-    audit_add(call->db, &call->actor, 0, team->name, "quota-set", NULL, NULL, changes);
-    cJSON *values = json_object(call), *teams = cJSON_CreateArray();
+    audit_add(call->db, &call->actor, 0, team, "quota-set", NULL, NULL, changes);
+    cJSON *teams = cJSON_CreateArray();
     struct rows *rows = NULL;
-    team_use_ask(call, call->db, team->name, false, &rows);
+    team_use_ask(call, call->db, team, false, &rows);
     if (!db_flush(call->db, err)) {
         cJSON_Delete(teams);
         return false;
     }
     struct team_use use = team_use_from_row(rows, 0);
-    add_team(call, teams, team->name, &use);
-    json_set(values, "teams", teams);
-    return reply_template(call, "reply-quota", values, err);
+    add_team(call, teams, team, &use);
+    return show_teams(call, teams, err);
 }
 
 bool quota_run(struct call *call, struct error *err)

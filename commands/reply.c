@@ -54,6 +54,84 @@ bool reply_template(struct call *call, const char *name, const cJSON *values, st
     return true;
 }
 
+bool call_no_such(struct call *call, const char *what, const char *given, const char *const *known,
+                  size_t count, struct error *err)
+{
+    const char *near = text_nearest(given, known, count);
+    const char *shown = text_mrkdwn(call, text_cut(call, given, 60));
+    if (near)
+        return error_set(err, ERROR_NOT_FOUND, "There is no %s `%s`. Did you mean `%s`?", what,
+                         shown, near);
+    return error_set(err, ERROR_NOT_FOUND, "There is no %s `%s`. There is: %s.", what, shown,
+                     text_list(call, known, count, "and"));
+}
+
+bool call_team(struct call *call, const char *name, const char **team, struct error *err)
+{
+    const struct config *config = call->app->config;
+    const struct config_team *found = config_team(config, name);
+    if (found) {
+        *team = found->name;
+        return true;
+    }
+    const char **names = talloc_array(call, const char *, (unsigned)config->team_count + 1);
+    for (int i = 0; i < config->team_count; i++)
+        names[i] = config->teams[i].name;
+    return call_no_such(call, "team", name, names, (size_t)config->team_count, err);
+}
+
+static bool has_option(const char *const *list, const char *name)
+{
+    for (; list && *list; list++)
+        if (strcmp(*list, name) == 0)
+            return true;
+    return false;
+}
+
+static bool no_such_option(struct call *call, const struct command *command, const char *given,
+                           struct error *err)
+{
+    enum { MOST = 16 };
+    const char *known[MOST];
+    size_t count = 0;
+    for (const char *const *each = command->switches; each && *each && count < MOST; each++)
+        known[count++] = *each;
+    for (const char *const *each = command->options; each && *each && count < MOST; each++)
+        known[count++] = *each;
+    const char *shown = text_mrkdwn(call, text_cut(call, given, 60));
+    const char *near = text_nearest(given, known, count);
+    if (near)
+        return error_set(err, ERROR_USAGE, "`%s` has no option `--%s`. Did you mean `--%s`?",
+                         command->name, shown, near);
+    char *all = talloc_strdup(call, "");
+    for (size_t i = 0; i < count; i++)
+        all = talloc_asprintf_append(all, "%s`--%s`", i ? ", " : "", known[i]);
+    return error_set(err, ERROR_USAGE, "`%s` has no option `--%s`. It takes %s.", command->name,
+                     shown, *all ? all : "none");
+}
+
+bool call_words(struct call *call, const struct command *command, struct error *err)
+{
+    const struct words *words = call->words;
+    bool open = command->words == ANY_WORDS && !command->options;
+    for (int i = 0; i < words->option_count && !open; i++)
+        if (!has_option(command->switches, words->options[i].name) &&
+            !has_option(command->options, words->options[i].name))
+            return no_such_option(call, command, words->options[i].name, err);
+    const char *more = command->words == ANY_WORDS ? NULL : words_item(words, command->words);
+    if (!more)
+        return true;
+    char *understood = talloc_strdup(call, command->name);
+    for (int i = 0; i < command->words; i++)
+        understood = talloc_asprintf_append(understood, " %s",
+                                            text_mrkdwn(call, text_cut(call, words->items[i], 60)));
+    return error_set(err, ERROR_USAGE,
+                     "I understood `%s`, but not `%s` after it. Nothing was done. It is written "
+                     "`%s %s %s`.",
+                     understood, text_mrkdwn(call, text_cut(call, more, 60)),
+                     call->app->config->slack.command, command->name, command->usage);
+}
+
 /* The nearest living name to one that does not exist. */
 static bool no_such_name(struct call *call, const char *name, struct error *err)
 {
@@ -89,9 +167,8 @@ bool call_environment(struct call *call, enum environment_lock lock, struct envi
         team = talloc_strndup(call, name, (size_t)(slash - name));
         name = slash + 1;
     }
-    if (team && !config_team(call->app->config, team))
-        return error_set(err, ERROR_NOT_FOUND, "There is no team `%s`.",
-                         text_mrkdwn(call, text_cut(call, team, 60)));
+    if (team && !call_team(call, team, &team, err))
+        return false;
     if (!environment_by_name(call, call->db, team, name, lock, out, err))
         return false;
     return *out ? true : no_such_name(call, name, err);

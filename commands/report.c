@@ -13,11 +13,8 @@ static const char **choose_teams(struct call *call, struct error *err)
 {
     const struct config *config = call->app->config;
     const char *only = words_item(call->words, 0);
-    if (only && !config_team(config, only)) {
-        error_set(err, ERROR_NOT_FOUND, "There is no team `%s`.",
-                  text_mrkdwn(call, text_cut(call, only, 60)));
+    if (only && !call_team(call, only, &only, err))
         return NULL;
-    }
     if (only && !call_may(call, "get", "reports", only, "", err))
         return NULL;
     const char **teams = talloc_zero_array(call, const char *, (unsigned)config->team_count + 1);

@@ -131,14 +131,15 @@ static bool take_option(struct words *words, const char *given, const char **at,
         return false;
     }
     if (!value || (!quoted && option_name(value)))
-        return error_set(err, ERROR_USAGE, "--%s needs a value after it.", name);
+        return add_option(words, name, NULL, err) &&
+               error_set(err, ERROR_USAGE, "--%s needs a value after it.", name);
     return add_option(words, name, value, err);
 }
 
 bool words_read(const void *ctx, const char *text, const char *const *switches, struct words **out,
                 struct error *err)
 {
-    struct words *words = talloc_zero(ctx, struct words);
+    struct words *words = *out = talloc_zero(ctx, struct words);
     words->text = text_clean(words, straighten(words, text));
     words->items = talloc_array(words, const char *, 0);
     const char *at = words->text;
@@ -160,7 +161,6 @@ bool words_read(const void *ctx, const char *text, const char *const *switches, 
         *err = inner;
         return false;
     }
-    *out = words;
     return true;
 }
 

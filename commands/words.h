@@ -8,7 +8,7 @@
 
 struct word_option {
     const char *name;  /* without the dashes */
-    const char *value; /* "" for a switch */
+    const char *value; /* "" for a switch; NULL where it is missing */
 };
 
 struct words {
@@ -23,7 +23,8 @@ struct words {
    dashes before a word become "--", odd spaces become spaces, &amp; &lt; &gt; become what they
    stand for, invisible characters go. "…" and '…' hold words together; --name value and
    --name=value are the same; an option of `switches` (NULL-terminated) takes no value.
-   ERROR_USAGE: an open quote, an option without its value, an option given twice (but --set). */
+   ERROR_USAGE: an open quote, an option without its value, an option given twice (but --set); *out
+   then has what was read so far, the option without a value included (value NULL). */
 bool words_read(const void *ctx, const char *text, const char *const *switches, struct words **out,
                 struct error *err);
 

@@ -42,13 +42,7 @@ static int64_t monotonic(void)
 
 static cJSON *tags_of(const void *ctx, const struct environment *env)
 {
-    cJSON *tags = json_object(ctx);
-    json_set_string(tags, "envbot:managed", "true");
-    json_set_format(tags, "envbot:environment", "%" PRId64, env->id);
-    json_set_string(tags, "envbot:team", env->team);
-    json_set_string(tags, "envbot:owner", env->owner_id);
-    json_set_string(tags, "envbot:template", env->template);
-    return tags;
+    return template_tags(ctx, env->id, env->team, env->owner_id, env->template);
 }
 
 /* The role with which the team's people use their clusters; "" for none. */

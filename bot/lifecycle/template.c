@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -391,6 +392,19 @@ cJSON *template_values(const void *ctx, const struct template *t, const cJSON *g
         json_set(values, each->string, value);
     }
     return values;
+}
+
+cJSON *template_tags(const void *ctx, int64_t id, const char *team, const char *owner,
+                     const char *name)
+{
+    cJSON *tags = json_object(ctx);
+    json_set_string(tags, "envbot:managed", "true");
+    if (id)
+        json_set_format(tags, "envbot:environment", "%" PRId64, id);
+    json_set_string(tags, "envbot:team", team);
+    json_set_string(tags, "envbot:owner", owner);
+    json_set_string(tags, "envbot:template", name);
+    return tags;
 }
 
 cJSON *template_render(const void *ctx, const struct template *t, const cJSON *values,

@@ -44,6 +44,10 @@ struct template_target {
     const cJSON *tags; /* an object of strings */
     const char *role;  /* the IAM role with which the team's people use it; "" for none */
 };
+/* The tags of everything that belongs to an environment in AWS, owned by ctx; id 0: it is none yet.
+ */
+cJSON *template_tags(const void *ctx, int64_t id, const char *team, const char *owner,
+                     const char *name);
 /* The ClusterConfig as a tree. */
 cJSON *template_render(const void *ctx, const struct template *t, const cJSON *values,
                        const struct template_target *target, struct error *err);

@@ -224,6 +224,14 @@ static void add_tally(cJSON *view, const struct environment *env)
         const cJSON *part = json_at(env->tally, parts[i]);
         json_set(view, parts[i], part ? cJSON_Duplicate(part, true) : cJSON_CreateNull());
     }
+    /* "approved by approver on Wed 25 Nov 04:07 UTC", else the state */
+    const char *word = json_string(env->tally, "decision.word");
+    if (word)
+        json_set_format(view, "outcome", "It was %s by %s on %s.", word,
+                        json_string_or_empty(env->tally, "decision.by"),
+                        json_string_or_empty(view, "decided.text"));
+    else
+        json_set_format(view, "outcome", "It %s.", json_string_or_empty(view, "state_word"));
 }
 
 /* How much more time to suggest: about half of what it has, in a round number. */
@@ -252,9 +260,13 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     const char *title = json_string(env->template_copy, "title");
     json_set_string(view, "title", title ? title : env->template);
     json_set_string(view, "reason", env->reason);
+    json_set_format(view, "reason_words", *env->reason ? " Why: %s" : "%s", env->reason);
     add_owner(view, env);
     json_set_string(view, "owner_mail", env->owner_mail ? env->owner_mail : "");
     json_set_number(view, "nodes", env->nodes);
+    json_set_string(view, "nodes_text",
+                    env->nodes ? text_count(tmp, env->nodes, "node", "nodes")
+                               : "as many nodes as its pods need");
     json_set_number(view, "vcpus", env->vcpus);
     json_set_number(view, "gpus", env->gpus);
     json_set_string(view, "ttl", duration_text(tmp, env->ttl_seconds));

@@ -1,0 +1,259 @@
+"""What people type, and what they read: who may see what, mistakes, limits."""
+
+import os
+
+import pytest
+from company import Company
+
+
+def speaker(c):
+    """typed(user, text): the text that the person reads."""
+    def typed(user, text, blocks=False):
+        answer = c.slack.type(user, "C0GEN", text, wait=20)
+        assert answer["outcome"] == "acked", (text, answer)
+        assert len(answer["shown"]) == 1, (text, answer)
+        shown = answer["shown"][0]
+        return str(shown.get("blocks")) if blocks else shown["text"]
+
+    typed.company = c
+    return typed
+
+
+@pytest.fixture
+def typed(company):
+    c = company()
+    c.serve()
+    return speaker(c)
+
+
+@pytest.fixture(scope="module")
+def looking(tmp_path_factory, postgres):
+    """One company for all who look and change no environment."""
+    c = Company(tmp_path_factory.mktemp("looking"), postgres, f"looking{os.getpid()}")
+    c.serve()
+    yield speaker(c)
+    violations = c.slack.violations()
+    c.stop()
+    assert not violations
+
+
+def rows(c, table="environments"):
+    return c.database.one(f"SELECT count(*) FROM {table}")
+
+
+def test_help_shows_what_one_may_do_and_no_more(looking):
+    developer, approver, manager = (looking(u, "help") for u in ("U0DEV", "U0APPR", "U0MGR"))
+    for text in (developer, approver, manager):
+        assert "/env create" in text and "/env list" in text
+    assert "/env approve" not in developer and "/env report" not in developer
+    assert "/env approve" in approver and "/env deny" in approver
+    assert "/env report" in manager and "/env approve" not in manager
+    assert looking("U0DEV", "") == developer
+
+    one = looking("U0DEV", "help create")
+    assert "--ttl" in one and "--dry-run" in one and "For example" in one
+    assert "do not let you" in looking("U0DEV", "help report")
+    assert "Did you mean `create`?" in looking("U0DEV", "help creat")
+
+
+def test_whoami_says_who_one_is_for_the_rules_and_what_one_may(looking):
+    text = looking("U0DEV", "whoami")
+    assert "developer" in text and "slack:U0DEV" in text and "developer@example.com" in text
+    assert "*payments*: you may ask for clusters" in text
+    assert "approve" in looking("U0APPR", "whoami")
+    assert "set the quota" in looking("U0MGR", "whoami")
+    assert "Mail: unknown" in looking("U0BYST", "whoami")
+
+
+def test_templates_says_what_can_be_asked_for_and_with_what(looking):
+    text = looking("U0DEV", "templates")
+    for name in ("auto", "fargate", "gpu", "small", "standard"):
+        assert f"*{name}*" in text
+    assert "--nodes 2" in text and "at most 3 days" in text and "eu-central-1" in text
+
+
+MISTAKES = [
+    ("creat small demo", "Did you mean `/env create`?"),
+    ("frobnicate", "`/env help` lists what there is"),
+    ("create smal demo", "There is no template `smal`. Did you mean `small`?"),
+    ("create small demo --team paymets", "There is no team `paymets`. Did you mean `payments`?"),
+    ("create small demo --region eu-centrl-1", "Did you mean `eu-central-1`?"),
+    ("create small demo --region us-east-1", "it is in eu-central-1 and eu-west-1"),
+    ("create small demo --nods 3", "Did you mean `--nodes`?"),
+    ("create small demo --set nods=3", "Did you mean `nodes`?"),
+    ("create small demo --set nodes", "--set takes key=value"),
+    ("create small demo --nodes many", "nodes is a whole number, not “many”"),
+    ("create small demo --nodes 9", "nodes goes from 1 to 5"),
+    ("create small demo --instance t3.larg", "Did you mean t3.large?"),
+    ("create standard demo --spot maybe", "spot is yes or no, not “maybe”"),
+    ("create small demo --ttl soon", "write it like 30m, 8h, 2d or 1w"),
+    ("create small demo --ttl 4d", "at most 3 days"),
+    ("create small demo --ttl", "--ttl needs a value"),
+    ("create small Demo_1", "For example `demo-1`"),
+    ("create small demo one two", "Understood template `small` and name `demo`, but not `one`"),
+    ("create small demo --reason \"open", "A quotation mark is open"),
+    ("create --dry-run", "Say which template"),
+    ("list --al", "Did you mean `--all`?"),
+    ("list --stat ready", "Did you mean `--state`?"),
+    ("list --state redy", "Did you mean `ready`?"),
+    ("list --team searh", "Did you mean `search`?"),
+    ("list demo", "Did you mean `/env show demo`?"),
+    ("show", "Say which environment"),
+    ("show nix", "There is no environment `nix`"),
+    ("show demo twice", "I understood `show demo`, but not `twice`"),
+    ("delete demo --force yes", "`delete` has no option `--force`"),
+    ("delete paymets/demo", "Did you mean `payments`?"),
+    ("extend demo", "`/env extend NAME 4h`"),
+    ("quota paymnts", "Did you mean `payments`?"),
+]
+
+
+def test_a_mistake_gets_what_was_not_understood_and_the_nearest_that_exists(looking):
+    for text, expected in MISTAKES:
+        assert expected in looking("U0DEV", text), text
+    assert rows(looking.company) == 0
+    assert rows(looking.company, "outbox") == 0
+
+
+def test_a_manager_sets_limits_and_bad_values_change_nothing(looking):
+    assert "let you change quotas" in looking("U0DEV", "quota set search nodes=5")
+    assert "@managers" in looking("U0DEV", "quota set search nodes=5")
+    for words, expected in [
+            ("search nods=3", "Did you mean `nodes`?"), ("search nodes", "nodes needs a number"),
+            ("search nodes=-1", "whole number"), ("search nodes=", "whole number"),
+            ("search nodes= 5", "whole number"), ("search nodes=1e3", "whole number"),
+            ("search nodes=99999999999999999999", "whole number"),
+            ("search environments=7 nodes=x", "whole number"),
+            ("searhc nodes=2", "Did you mean `search`?"), ("search", "For example")]:
+        assert expected in looking("U0MGR", f"quota set {words}"), words
+    before = looking("U0MGR", "quota search")
+    assert "0 of 3` environments" in before and "0 of 10` nodes" in before
+
+    after = looking("U0MGR", "quota set search environments=7 nodes=none")
+    assert "0 of 7` environments" in after and "0, no limit` nodes" in after
+    assert looking("U0DEV", "quota search") == after
+    audit = looking.company.database.query("SELECT * FROM audit WHERE event = 'quota-set'")
+    assert [(a["actor_name"], a["team"]) for a in audit] == [("manager", "search")]
+
+
+def test_quota_is_shown_with_bars_in_blocks_and_in_plain_text(typed):
+    typed("U0DEV", "create small one --nodes 5")
+    text = typed("U0DEV", "quota payments")
+    assert "The quota of payments" in text
+    assert "▓▓░░░░░░░░ 1 of 5` environments" in text and "5 of 20` nodes" in text
+    assert "*search*" not in text
+    assert "5 of 20" in typed("U0DEV", "quota payments", blocks=True)
+    assert "0 of 0` GPUs" in typed("U0DEV", "quota search")
+
+
+def test_over_quota_is_refused_with_when_there_is_room_again(typed):
+    c = typed.company
+    typed("U0MGR", "quota set payments environments=2")
+    typed("U0DEV", "create small first --ttl 4h")
+    typed("U0DEV", "create small demo2 --ttl 3h --nodes 1")
+    c.database.query(
+        "UPDATE environments SET state = 'ready', ready_at = now(), due_at = now() + interval '1d',"
+        " expires_at = now() + CASE name WHEN 'demo2' THEN interval '3 hours 10 minutes 30 seconds'"
+        "  ELSE interval '5 hours' END RETURNING 1")
+    refused = typed("U0DEV", "create small third")
+    assert "it has 2 of 2 environments in use, and this takes 1 more" in refused
+    assert "when payments/demo2 ends, in 3 h 10 min" in refused
+    assert "/env quota payments" in refused
+
+    # Two nodes more are missing than demo2's end frees: it is the other one that counts.
+    typed("U0MGR", "quota set payments environments=5 nodes=3")
+    assert "when payments/first ends" in typed("U0DEV", "create small third --nodes 3")
+    # What no end makes room for is said so.
+    typed("U0MGR", "quota set payments nodes=none")
+    refused = typed("U0DEV", "create gpu third --gpus 3")
+    assert "this takes 3 more. That is more than its whole limit" in refused
+    assert "falls free" not in refused
+    assert rows(c) == 2
+
+
+def test_a_taken_name_is_refused_with_who_has_it(typed):
+    typed("U0DEV", "create small demo")
+    refused = typed("U0BYST", "create small demo")
+    assert "The name demo is taken: payments/demo of developer" in refused
+    # Another team's demo is another cluster.
+    assert "search/demo" in typed("U0MGR", "create small demo")
+    assert "--team" in typed("U0MGR", "show demo")
+    assert "payments/demo" in typed("U0MGR", "show payments/demo")
+
+
+def test_a_request_that_nobody_could_approve_is_refused_at_once(company, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "rules.yaml").write_text("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: ask}
+rules:
+  - {apiGroups: [envbot.dev], resources: [environments], verbs: [create, list, get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: approve}
+rules:
+  - {apiGroups: [envbot.dev], resources: [environments], verbs: [approve], resourceNames: [small]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: ask, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ask}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:authenticated"}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: approve, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: approve}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0DEV"}]
+""")
+    c = company(rules=str(rules))
+    c.serve()
+
+    def ask(user, text):
+        return c.slack.type(user, "C0GEN", text, wait=20)["shown"][0]["text"]
+
+    # The only approver asks; for another template there is none at all.
+    assert "Nobody could approve this" in ask("U0DEV", "create small demo")
+    assert "Nobody could approve this" in ask("U0DEV2", "create standard demo")
+    # In a team whose rules do not let them ask.
+    assert "let nobody ask for environments in search" in ask(
+        "U0DEV", "create small demo --team search")
+    assert rows(c) == 0
+    assert "It can be approved by <@U0DEV>" in ask("U0DEV2", "create small demo")
+    assert rows(c) == 1
+
+
+def test_a_dry_run_shows_everything_and_asks_for_nothing(looking):
+    text = looking("U0DEV", "create small demo --nodes 3 --ttl 4h --dry-run")
+    assert "kind: ClusterConfig" in text and "name: payments-demo" in text
+    assert "desiredCapacity: 3" in text and '"envbot:owner": U0DEV' in text
+    assert "$340 a month" in text and "for 4 h" in text
+    assert "1 of 5 environments, 3 of 20 nodes" in text and "$340 of $5,000 a month" in text
+    assert "@platform-approvers" in text
+    assert "*Approval* is not needed" in looking("U0DEV", "create small demo --nodes 1 --ttl 2h --dry-run")
+    # What would be refused is refused here too.
+    assert "over the quota" in looking("U0DEV", "create gpu demo --gpus 4 --dry-run")
+    assert rows(looking.company) == 0
+
+
+def test_list_shows_the_team_mine_all_or_a_state(typed):
+    assert "nothing to list" in typed("U0DEV", "list")
+    typed("U0DEV", "create small mine")
+    typed("U0DEV2", "create small other")
+    typed("U0MGR", "create small far")
+    typed("U0DEV2", "withdraw other")
+
+    team = typed("U0DEV", "list")
+    assert "payments/mine" in team and "payments/other" not in team and "search/far" not in team
+    assert "waits for approval" in team
+    assert "search/far" in typed("U0DEV", "list --all")
+    assert "search/far" in typed("U0DEV", "list --team search")
+    assert "payments/mine" not in typed("U0DEV2", "list --mine")
+    assert "payments/other" in typed("U0DEV", "list --state withdrawn")
+    assert "nothing to list" in typed("U0DEV", "list --state ready")
+    assert "payments/mine" in typed("U0DEV", "list", blocks=True)
+    shown = typed("U0DEV", "show mine")
+    assert "Small cluster" in shown and "payments-mine" in shown and "a month" in shown
