@@ -61,7 +61,7 @@ bool deny_click(struct call *call, struct error *err)
 
 bool deny_submit(struct call *call, struct error *err)
 {
-    const char *reason = envelope_input(call->envelope, "reason", "reason");
+    const char *reason = call_field(call, "reason");
     struct environment *env;
     return call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err) &&
            say_word(call, env, DECISION_DENY, reason ? reason : "", err);

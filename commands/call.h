@@ -95,6 +95,9 @@ bool call_team(struct call *call, const char *name, const char **team, struct er
 /* Refuses options that the command does not have, and more words than it takes: with what was
    understood, what was not, and the nearest that exists. */
 bool call_words(struct call *call, const struct command *command, struct error *err);
+/* What was put into a form's field (block and action are called alike), without what nobody sees;
+   NULL when it was left empty. */
+const char *call_field(struct call *call, const char *name);
 
 /* The environment called words[0] (with --team), locked or not; refuses with the nearest name that
    exists. Takes the lock order's care: nothing else may be locked before. */

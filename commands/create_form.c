@@ -265,9 +265,9 @@ bool create_submit_prepare(struct call *call, struct error *err)
         return wish_template(call, template, wish, err) && wish_team(call, team, wish, err) &&
                read_details(call, wish, err);
     }
-    template = envelope_input(call->envelope, "template", "template");
+    template = call_field(call, "template");
     if (!wish_template(call, template ? template : "", wish, err) ||
-        !wish_team(call, envelope_input(call->envelope, "team", "team"), wish, err))
+        !wish_team(call, call_field(call, "team"), wish, err))
         return false;
     at_field(call, "team",
              call_may(call, "create", "environments", wish->team, wish->template->name, &why),

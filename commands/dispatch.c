@@ -260,6 +260,8 @@ static const struct command *find(struct call *call, struct error *err)
         *err = unknown;
     else if (read)
         return command;
+    else /* it quotes what was typed */
+        error_set(err, err->code, "%s", text_mrkdwn(call, err->text));
     reply_text(call, "%s", err->text);
     return NULL;
 }

@@ -87,7 +87,7 @@ bool extend_click(struct call *call, struct error *err)
 
 bool extend_submit(struct call *call, struct error *err)
 {
-    const char *given = envelope_input(call->envelope, "time", "time");
+    const char *given = call_field(call, "time");
     struct environment *env;
     return call_environment_by_value(call, ENVIRONMENT_LOCK, &env, err) &&
            extend(call, env, given ? given : "", err);

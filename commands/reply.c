@@ -174,6 +174,12 @@ bool call_environment(struct call *call, enum environment_lock lock, struct envi
     return *out ? true : no_such_name(call, name, err);
 }
 
+const char *call_field(struct call *call, const char *name)
+{
+    const char *value = envelope_input(call->envelope, name, name);
+    return value ? text_clean(call, value) : NULL;
+}
+
 static const char *value_of(const struct call *call)
 {
     if (call->envelope->type != ENVELOPE_SUBMISSION)

@@ -67,7 +67,7 @@ static char *next_word(const void *ctx, const char **at, bool *quoted, struct er
         bool opens = *c == '"' || (*c == '\'' && (c == *at || c[-1] == ' ' || c[-1] == '='));
         const char *end = opens ? strchr(c + 1, *c) : NULL;
         if (opens && !end && *c == '"') {
-            error_set(err, ERROR_USAGE, "A quotation mark is open: %s", c);
+            error_set(err, ERROR_USAGE, "A quotation mark is open: %s", text_cut(word, c, 60));
             return NULL;
         }
         if (end) {
@@ -106,7 +106,7 @@ static bool add_option(struct words *words, char *name, const char *value, struc
     for (char *c = name; *c; c++)
         *c = (char)tolower((unsigned char)*c);
     if (strcmp(name, "set") != 0 && words_option(words, name))
-        return error_set(err, ERROR_USAGE, "--%s stands there twice.", name);
+        return error_set(err, ERROR_USAGE, "--%s stands there twice.", text_cut(words, name, 60));
     words->options = talloc_realloc(words, words->options, struct word_option,
                                     (unsigned)words->option_count + 1);
     words->options[words->option_count++] = (struct word_option){name, value};
@@ -132,7 +132,8 @@ static bool take_option(struct words *words, const char *given, const char **at,
     }
     if (!value || (!quoted && option_name(value)))
         return add_option(words, name, NULL, err) &&
-               error_set(err, ERROR_USAGE, "--%s needs a value after it.", name);
+               error_set(err, ERROR_USAGE, "--%s needs a value after it.",
+                         text_cut(words, name, 60));
     return add_option(words, name, value, err);
 }
 

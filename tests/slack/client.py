@@ -49,6 +49,11 @@ class Workspace:
     def envelope(self, kind, payload, **more):
         return self.call("/control/envelope", {"type": kind, "payload": payload, **more})
 
+    def flood(self, acts, in_flight=20):
+        """Many acts at once: [{"do": "command", "user": …, "channel": …, "text": …}, …]."""
+        return self.call("/control/flood", {"acts": acts, "in_flight": in_flight},
+                         timeout=300)["answers"]
+
     def redeliver(self, envelope_id, on="same"):
         return self.call("/control/redeliver", {"envelope_id": envelope_id, "on": on})
 

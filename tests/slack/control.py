@@ -1,6 +1,7 @@
 """The control door: what tests and the page use to act as a person and to look at everything."""
 
 import asyncio
+import json
 import time
 
 import aiohttp
@@ -12,6 +13,16 @@ import interactions as make
 
 def acks_of(record):
     return [ack["payload"] for ack in record["acks"]]
+
+
+class Given:
+    """A request that came in company."""
+
+    def __init__(self, body):
+        self.body = body
+
+    async def json(self):
+        return self.body
 
 
 class Control:
@@ -35,6 +46,7 @@ class Control:
             web.post("/control/channel", self.channel), web.post("/control/scopes", self.scopes),
             web.get("/control/mails", self.mails), web.post("/control/event", self.event),
             web.post("/control/age", self.age), web.post("/control/reset", self.reset),
+            web.post("/control/flood", self.flood),
         ]
 
     # -- acting ---------------------------------------------------------------------------------
@@ -168,6 +180,22 @@ class Control:
             return ["push_limit_reached"]
         self.api.show_view(user, self.api.view(view), held["view"])
         return []
+
+    async def flood(self, request):
+        """Many acts of people at the same time: [{"do": "command", …}, …], answers in their
+        order. in_flight bounds how many wait for their ack at once."""
+        body = await request.json()
+        doors = {"command": self.type_command, "click": self.click, "submit": self.submit,
+                 "envelope": self.envelope}
+        turns = asyncio.Semaphore(body.get("in_flight", 20))
+
+        async def one(act):
+            async with turns:
+                answer = await doors[act["do"]](Given(act))
+                return json.loads(answer.text)
+
+        return web.json_response(
+            {"answers": await asyncio.gather(*[one(act) for act in body["acts"]])})
 
     async def close(self, request):
         body = await request.json()
