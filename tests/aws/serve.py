@@ -11,9 +11,12 @@ import email
 import email.policy
 import json
 import os
+import re
 import signal
 import sys
 import time
+import uuid
+from html import escape
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -24,16 +27,43 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 from kept import Kept  # noqa: E402
 from signature import Refused, verify  # noqa: E402
 
-KEYS = {"AKIDEXAMPLE": ("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)}
+ACCOUNT = "111122223333"
+# access key id: (secret, session token, expired)
+KEYS = {"AKIDEXAMPLE": ("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None, False)}
 MOST_RECIPIENTS = 50
 MOST_BYTES = 40 << 20
 
 # SES v2 SendEmail's members (botocore's model sesv2/2019-09-27), as far as envbot could send them.
 CONTENT = {"Data", "Charset"}
+TAG = re.compile(r"[A-Za-z0-9_@.-]{1,256}")
+HEADER = re.compile(r"[!-9;-~]{1,126}")
+ADDRESS = re.compile(r"[!-?A-~]{1,64}@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]{2,}")
 SEND_EMAIL = {"FromEmailAddress", "FromEmailAddressIdentityArn", "Destination", "ReplyToAddresses",
               "FeedbackForwardingEmailAddress", "Content", "EmailTags", "ConfigurationSetName",
               "ListManagementOptions", "EndpointId", "TenantName",
               "FeedbackForwardingEmailAddressIdentityArn"}
+
+
+# The query protocol's names for what the JSON protocols say.
+QUERY_NAMES = {
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "MissingAuthenticationTokenException": "MissingAuthenticationToken",
+    "IncompleteSignatureException": "IncompleteSignature",
+    "ExpiredTokenException": "ExpiredToken", "ExpiredWebIdentity": "ExpiredTokenException",
+    "TooManyRequestsException": "Throttling",
+}
+
+# Faults by what they are: (status, name, text).
+FAULTS = {
+    "throttle": (429, "TooManyRequestsException", "Maximum sending rate exceeded."),
+    "daily_quota": (429, "TooManyRequestsException", "Daily message quota exceeded."),
+    "suspended": (400, "AccountSuspendedException", "Account is suspended."),
+    "paused": (400, "SendingPausedException", "Sending is paused for this account."),
+    "expired_token": (403, "ExpiredTokenException",
+                      "The security token included in the request is expired"),
+    "internal": (500, "InternalServiceError", "An internal service error occurred."),
+}
 
 
 def bad(message):
@@ -41,7 +71,9 @@ def bad(message):
 
 
 class Aws:
-    def __init__(self):
+    def __init__(self, region):
+        self.region, self.keys = region, dict(KEYS)
+        self.rate = None  # mails a second that are taken; None: any number
         self.mails, self.messages, self.calls, self.faults = [], [], [], []
         self.verified = {"envbot@example.com"}
         self.sandbox = False
@@ -77,11 +109,15 @@ class Aws:
         try:
             if fault and fault["do"] == "slow":
                 await asyncio.sleep(fault.get("seconds", 1))
+            if fault and fault["do"] in FAULTS:
+                raise Refused(*FAULTS[fault["do"]])
             if fault and fault["do"] in ("error", "status"):
                 raise Refused(fault.get("status", 400), fault.get("error", "InternalFailure"),
                               fault.get("message", "a fault on demand"))
             raw = request.raw_path.partition("?")
-            verify(request.method, raw[0], raw[2], request.headers, body, KEYS, service)
+            if service:
+                verify(request.method, raw[0], raw[2], request.headers, body, self.keys, service,
+                       self.region)
             answer = run(request, body)
         except Refused as refused:
             status = refused.status
@@ -95,18 +131,23 @@ class Aws:
 
     @staticmethod
     def as_json(status, answer):
+        headers = {"x-amzn-RequestId": str(uuid.uuid4())}
         if status == 200:
-            return web.json_response(answer)
+            return web.json_response(answer, headers=headers)
         return web.json_response({"message": answer.message}, status=status,
-                                 headers={"x-amzn-ErrorType": answer.error})
+                                 headers={"x-amzn-ErrorType": answer.error, **headers})
 
     @staticmethod
     def as_xml(status, answer):
+        request = str(uuid.uuid4())
+        headers = {"x-amzn-RequestId": request}
         if status == 200:
-            return web.Response(text=answer, content_type="text/xml")
-        text = (f"<ErrorResponse><Error><Type>Sender</Type><Code>{answer.error}</Code>"
-                f"<Message>{answer.message}</Message></Error></ErrorResponse>")
-        return web.Response(text=text, status=status, content_type="text/xml")
+            return web.Response(text=answer, content_type="text/xml", headers=headers)
+        text = (f"<ErrorResponse><Error><Type>{'Sender' if status < 500 else 'Receiver'}</Type>"
+                f"<Code>{QUERY_NAMES.get(answer.error, answer.error)}</Code>"
+                f"<Message>{escape(answer.message)}</Message></Error>"
+                f"<RequestId>{request}</RequestId></ErrorResponse>")
+        return web.Response(text=text, status=status, content_type="text/xml", headers=headers)
 
     # -- SES v2 ---------------------------------------------------------------------------------
     def send_email(self, request, body):
@@ -121,31 +162,66 @@ class Aws:
             raise Refused(400, "SerializationException", f"unknown member {sorted(unknown)[0]}")
         if len(body) > MOST_BYTES:
             raise bad("Message length is more than 40 MB")
-        destination = mail.get("Destination") or {}
-        recipients = [a for k in ("ToAddresses", "CcAddresses", "BccAddresses")
-                      for a in destination.get(k, [])]
-        if not recipients:
-            raise bad("Destination must have at least one address")
-        if len(recipients) > MOST_RECIPIENTS:
-            raise Refused(400, "LimitExceededException", "Recipient count exceeds 50.")
-        for address in recipients:
-            local, at, domain = address.rpartition("@")
-            if not at or not local or "." not in domain or " " in address:
-                raise bad(f"Invalid email address: {address}")
+        recipients = self.recipients(mail.get("Destination") or {})
         sender = mail.get("FromEmailAddress")
         if not sender:
             raise bad("Missing required member FromEmailAddress")
-        plain = sender[sender.rfind("<") + 1:].rstrip(">")
-        failed = [a for a in [plain] + (recipients if self.sandbox else [])
-                  if a not in self.verified]
+        self.check_identities(self.address(sender), recipients)
+        tags = self.pairs(mail.get("EmailTags", []), TAG, TAG, 50)
+        content = self.content(mail.get("Content"))
+        self.check_pace(len(recipients))
+        self.mails.append({"id": f"{len(self.mails) + 1:04d}", "at": time.time(), "from": sender,
+                           "to": recipients, **content, "tags": tags})
+        return {"MessageId": f"0107019{len(self.mails):09d}-envbot-000000"}
+
+    @staticmethod
+    def address(text):
+        """The address of `a@b` or `Name <a@b>`."""
+        plain = text[text.rfind("<") + 1:].rstrip(">") if text.endswith(">") else text
+        if not ADDRESS.fullmatch(plain):
+            raise bad(f"Invalid email address: {text}")
+        return plain
+
+    def recipients(self, destination):
+        lists = ("ToAddresses", "CcAddresses", "BccAddresses")
+        if set(destination) - set(lists):
+            raise Refused(400, "SerializationException", "unknown member of Destination")
+        found = [self.address(a) for k in lists for a in destination.get(k, [])]
+        if not found:
+            raise bad("Destination must have at least one address")
+        if len(found) > MOST_RECIPIENTS:
+            raise Refused(400, "LimitExceededException", "Recipient count exceeds 50.")
+        return found
+
+    def check_identities(self, sender, recipients):
+        failed = [a for a in [sender] + (recipients if self.sandbox else [])
+                  if a not in self.verified and a.partition("@")[2] not in self.verified
+                  and not a.endswith("@simulator.amazonses.com")]
         if failed:
             raise Refused(400, "MessageRejected",
                           "Email address is not verified. The following identities failed the "
-                          f"check in region EU-CENTRAL-1: {', '.join(failed)}")
-        self.mails.append({"id": f"{len(self.mails) + 1:04d}", "at": time.time(), "from": sender,
-                           "to": recipients, **self.content(mail.get("Content")),
-                           "tags": {t["Name"]: t["Value"] for t in mail.get("EmailTags", [])}})
-        return {"MessageId": f"0107019{len(self.mails):09d}-envbot-000000"}
+                          f"check in region {self.region.upper()}: {', '.join(failed)}")
+
+    def check_pace(self, recipients):
+        now, sent = time.time(), [(m["at"], len(m["to"])) for m in self.mails]
+        if sum(n for at, n in sent if at > now - 86400) + recipients > self.daily():
+            raise Refused(*FAULTS["daily_quota"])
+        if self.rate and sum(n for at, n in sent if at > now - 1) + recipients > self.rate:
+            raise Refused(*FAULTS["throttle"])
+
+    def daily(self):
+        return 200 if self.sandbox else 50_000
+
+    @staticmethod
+    def pairs(items, name, value, most):
+        """A list of {Name, Value} as a mapping."""
+        if len(items) > most:
+            raise bad(f"more than {most} of them")
+        for item in items:
+            if set(item) != {"Name", "Value"} or not name.fullmatch(item["Name"]) \
+                    or not value.fullmatch(item["Value"]):
+                raise bad(f"Invalid name or value: {item}")
+        return {item["Name"]: item["Value"] for item in items}
 
     @staticmethod
     def content(content):
@@ -172,27 +248,39 @@ class Aws:
             texts[name] = part["Data"] if part else ""
         if "\n" in texts["subject"] or not texts["subject"]:
             raise bad("Subject must be one line")
-        texts["headers"] = {h["Name"]: h["Value"] for h in simple.get("Headers", [])}
+        texts["headers"] = Aws.pairs(simple.get("Headers", []), HEADER, re.compile(r"[ -~]{1,870}"),
+                                     15)
         return texts
 
     def get_account(self, _, __):
         return {"ProductionAccessEnabled": not self.sandbox, "SendingEnabled": True,
                 "EnforcementStatus": "HEALTHY", "DedicatedIpAutoWarmupEnabled": False,
-                "SendQuota": {"Max24HourSend": 50000.0, "MaxSendRate": 14.0,
-                              "SentLast24Hours": float(len(self.mails))}}
+                "SendQuota": {"Max24HourSend": float(self.daily()),
+                              "MaxSendRate": float(self.rate or (1 if self.sandbox else 14)),
+                              "SentLast24Hours": float(sum(len(m["to"]) for m in self.mails))}}
+
+    async def unknown(self, request):
+        def none(_, __):
+            raise Refused(404, "UnknownOperationException", request.path)
+        return await self.handle(request, request.path, "ses", none, self.as_json)
 
     # -- the query protocol: SNS and STS ---------------------------------------------------------
     def publish(self, form):
-        if not form.get("TopicArn", "").startswith("arn:aws:sns:"):
+        arn = form.get("TopicArn", "").split(":")
+        if len(arn) != 6 or arn[:3] != ["arn", "aws", "sns"] or arn[3] != self.region:
             raise Refused(400, "InvalidParameter", "Invalid parameter: TopicArn")
+        if arn[4] != ACCOUNT:
+            raise Refused(403, "AuthorizationError", "not authorized to perform: SNS:Publish")
         if not form.get("Message"):
             raise Refused(400, "InvalidParameter", "Invalid parameter: Empty message")
+        if len(form["Message"].encode()) > 262144:
+            raise Refused(400, "InvalidParameter", "Invalid parameter: Message too long")
         subject = form.get("Subject", "")
         if len(subject) > 100 or "\n" in subject or not subject.isascii():
             raise Refused(400, "InvalidParameter", "Invalid parameter: Subject")
         self.messages.append({"at": time.time(), **form})
         return ('<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>'
-                f"<MessageId>{len(self.messages):08d}</MessageId></PublishResult></PublishResponse>")
+                f"<MessageId>{uuid.uuid4()}</MessageId></PublishResult></PublishResponse>")
 
     def identity(self, _):
         return ('<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
@@ -200,15 +288,42 @@ class Aws:
                 "<UserId>AIDAENVBOT</UserId><Account>111122223333</Account>"
                 "</GetCallerIdentityResult></GetCallerIdentityResponse>")
 
+    def assume_with_web_identity(self, form):
+        """Unsigned: the token is what proves it. A token that says "expired" is."""
+        if form.get("WebIdentityToken", "") in ("", "expired"):
+            raise Refused(400, "ExpiredWebIdentity" if form.get("WebIdentityToken") else
+                          "InvalidIdentityToken", "The token is expired or none")
+        if not re.fullmatch(r"[\w+=,.@-]{2,64}", form.get("RoleSessionName", "")):
+            raise Refused(400, "ValidationError", "RoleSessionName")
+        if not form.get("RoleArn", "").startswith(f"arn:aws:iam::{ACCOUNT}:role/"):
+            raise Refused(403, "AccessDenied",
+                          "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+        key, secret, token = f"ASIA{len(self.keys):012d}", uuid.uuid4().hex, uuid.uuid4().hex
+        self.keys[key] = (secret, token, False)
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        role = form["RoleArn"].rpartition("/")[2]
+        return ('<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+                "<AssumeRoleWithWebIdentityResult><Credentials>"
+                f"<AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
+                f"<SessionToken>{token}</SessionToken><Expiration>{end}</Expiration></Credentials>"
+                f"<AssumedRoleUser><Arn>arn:aws:sts::{ACCOUNT}:assumed-role/{role}/"
+                f"{form['RoleSessionName']}</Arn><AssumedRoleId>AROAENVBOT:x</AssumedRoleId>"
+                "</AssumedRoleUser></AssumeRoleWithWebIdentityResult>"
+                "</AssumeRoleWithWebIdentityResponse>")
+
     async def query(self, request):
         form = {k: v[0] for k, v in parse_qs((await request.read()).decode()).items()}
-        actions = {"Publish": ("sns", self.publish), "GetCallerIdentity": ("sts", self.identity)}
+        actions = {  # action: (signed for, version, what it does)
+            "Publish": ("sns", "2010-03-31", self.publish),
+            "GetCallerIdentity": ("sts", "2011-06-15", self.identity),
+            "AssumeRoleWithWebIdentity": (None, "2011-06-15", self.assume_with_web_identity)}
         action = form.get("Action", "")
-        service, run = actions.get(action, ("sts", None))
+        service, version, run = actions.get(action, ("sts", None, None))
 
         def checked(_, __):
-            if not run:
-                raise Refused(400, "InvalidAction", f"Could not find operation {action}")
+            if not run or form.get("Version") != version:
+                raise Refused(400, "InvalidAction", f"Could not find operation {action} for version "
+                              f"{form.get('Version')}")
             return run(form)
         return await self.handle(request, action, service, checked, self.as_xml)
 
@@ -234,7 +349,16 @@ class Aws:
     async def settings(self, request):
         body = await request.json()
         self.sandbox = body.get("sandbox", self.sandbox)
+        self.rate = body.get("rate", self.rate)
         self.verified |= set(body.get("verify", []))
+        if body.get("expire_sessions"):
+            self.keys = {k: (secret, token, token is not None)
+                         for k, (secret, token, _) in self.keys.items()}
+        return web.json_response({"ok": True})
+
+    async def reset(self, _):
+        """As after a start."""
+        self.__init__(self.region)
         return web.json_response({"ok": True})
 
     def routes(self):
@@ -250,22 +374,24 @@ class Aws:
             return await self.handle(request, "GetAccount", "ses", self.get_account, self.as_json)
 
         return [web.post("/v2/email/outbound-emails", send), web.get("/v2/email/account", account),
-                web.post("/", self.query), web.get("/control/mails", listed("mails")),
+                web.route("*", "/v2/{path:.*}", self.unknown), web.post("/", self.query), web.get("/control/mails", listed("mails")),
                 web.get("/control/messages", listed("messages")),
                 web.get("/control/calls", listed("calls")), web.get("/control/wait", self.wait),
                 web.post("/control/fault", self.add_fault),
                 web.delete("/control/fault", self.no_faults),
-                web.post("/control/settings", self.settings)]
+                web.post("/control/settings", self.settings),
+                web.post("/control/reset", self.reset)]
 
 
 async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--ready-file", help="gets {url, pid} when it listens")
+    parser.add_argument("--region", default="eu-central-1", help="the region that it plays")
     parser.add_argument("--state", help="a file that keeps mails and messages")
     arguments = parser.parse_args()
     app = web.Application(client_max_size=MOST_BYTES + (1 << 20))
-    aws = Aws()
+    aws = Aws(arguments.region)
     kept = Kept(arguments.state, aws)
     app.add_routes(aws.routes())
     runner = web.AppRunner(app, access_log=None)

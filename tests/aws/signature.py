@@ -7,6 +7,7 @@ import hmac
 from urllib.parse import quote, unquote_plus
 
 MOST_SKEW = 300  # seconds
+FORM = "%Y%m%dT%H%M%SZ"
 
 
 class Refused(Exception):
@@ -56,61 +57,89 @@ def signature(secret, stamp, scope, canonical):
 def parse_authorization(header):
     kind, _, rest = header.partition(" ")
     if kind != "AWS4-HMAC-SHA256":
-        raise Refused(403, "IncompleteSignatureException", "Authorization header requires AWS4.")
+        raise Refused(400, "IncompleteSignatureException", "Authorization header requires AWS4.")
     parts = {}
     for part in rest.split(","):
         name, _, value = part.strip().partition("=")
         parts[name] = value
     missing = [n for n in ("Credential", "SignedHeaders", "Signature") if not parts.get(n)]
     if missing:
-        raise Refused(403, "IncompleteSignatureException",
+        raise Refused(400, "IncompleteSignatureException",
                       f"Authorization header requires {missing[0]} parameter.")
     return parts
 
 
-def verify(method, path, query, headers, body, keys, service, now=None):
-    """keys: {access key id: (secret, session token or None)}. Raises Refused."""
+def check_date(stamp, now):
+    try:
+        at = datetime.datetime.strptime(stamp, FORM)
+    except ValueError:
+        raise Refused(400, "IncompleteSignatureException",
+                      f"Date must be in ISO-8601 'basic format'. Got '{stamp}'.")
+    apart = (now - at).total_seconds()
+    if abs(apart) <= MOST_SKEW:
+        return
+    late = apart > 0
+    limit = (now - datetime.timedelta(seconds=MOST_SKEW if late else -MOST_SKEW)).strftime(FORM)
+    raise Refused(403, "InvalidSignatureException",
+                  f"Signature {'expired' if late else 'not yet current'}: {stamp} is "
+                  f"{'now earlier' if late else 'still later'} than {limit} "
+                  f"({now.strftime(FORM)} {'-' if late else '+'} 5 min.)")
+
+
+def check_scope(scope, stamp, service, region):
+    parts = scope.split("/")
+    if len(parts) != 4 or parts[3] != "aws4_request":
+        raise Refused(400, "IncompleteSignatureException",
+                      "Credential must have exactly 5 slash-delimited elements.")
+    if parts[1] != region:
+        raise Refused(403, "InvalidSignatureException",
+                      "Credential should be scoped to a valid region.")
+    if parts[2] != service:
+        raise Refused(403, "InvalidSignatureException",
+                      f"Credential should be scoped to correct service: '{service}'.")
+    if not stamp.startswith(parts[0]):
+        raise Refused(403, "InvalidSignatureException",
+                      "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of "
+                      "date from HTTP.")
+
+
+def check_headers(signed, headers):
+    for name in signed:
+        if name not in headers:
+            raise Refused(403, "InvalidSignatureException", f"'{name}' is named as a SignedHeader, "
+                          "but it does not exist in the HTTP request.")
+    must = {"host"} | ({"content-type"} & set(headers)) | {h for h in headers
+                                                          if h.startswith("x-amz-")}
+    for name in sorted(must - set(signed)):
+        raise Refused(403, "InvalidSignatureException",
+                      f"'{name}' must be a 'SignedHeader' in the AWS Authorization.")
+
+
+def verify(method, path, query, headers, body, keys, service, region, now=None):
+    """keys: {access key id: (secret, session token or None, expired or not)}. Raises Refused, with
+    the names of the JSON protocols."""
     headers = {k.lower(): v for k, v in headers.items()}
+    now = now or datetime.datetime.utcnow()
     if "authorization" not in headers:
         raise Refused(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
     parts = parse_authorization(headers["authorization"])
-    key_id, _, scope = parts["Credential"].partition("/")
-    if key_id not in keys:
-        raise Refused(403, "UnrecognizedClientException",
-                      "The security token included in the request is invalid.")
-    secret, token = keys[key_id]
-    if token and headers.get("x-amz-security-token") != token:
-        raise Refused(403, "UnrecognizedClientException",
-                      "The security token included in the request is invalid.")
     stamp = headers.get("x-amz-date", "")
-    scope_parts = scope.split("/")
-    if len(scope_parts) != 4 or scope_parts[3] != "aws4_request" or scope_parts[2] != service:
-        raise Refused(403, "SignatureDoesNotMatch",
-                      f"Credential should be scoped to correct service: '{service}'.")
-    if not stamp.startswith(scope_parts[0]):
-        raise Refused(403, "SignatureDoesNotMatch", "Date in Credential scope does not match.")
-    try:
-        at = datetime.datetime.strptime(stamp, "%Y%m%dT%H%M%SZ")
-    except ValueError:
-        raise Refused(403, "IncompleteSignatureException", "Date must be in ISO-8601 basic format.")
-    skew = abs(((now or datetime.datetime.utcnow()) - at).total_seconds())
-    if skew > MOST_SKEW:
-        raise Refused(403, "InvalidSignatureException", f"Signature expired: {stamp} is too far.")
+    key_id, _, scope = parts["Credential"].partition("/")
+    check_date(stamp, now)
+    check_scope(scope, stamp, service, region)
+    secret, token, expired = keys.get(key_id, (None, None, False))
+    if secret is None or headers.get("x-amz-security-token") != token:
+        raise Refused(403, "UnrecognizedClientException",
+                      "The security token included in the request is invalid.")
     signed = parts["SignedHeaders"].split(";")
-    must = {"host"} | {h for h in headers if h.startswith("x-amz-")}
-    must |= {"content-type"} & set(headers)
-    for name in signed:
-        if name not in headers:
-            raise Refused(403, "SignatureDoesNotMatch", f"'{name}' is named as a SignedHeader, but "
-                          "it does not exist in the HTTP request.")
-    if signed != sorted(signed) or not must <= set(signed):
-        raise Refused(403, "SignatureDoesNotMatch",
-                      "'Host', 'Content-Type' or an 'X-Amz-' header must be a SignedHeader.")
-    payload_hash = headers.get("x-amz-content-sha256", sha256(body))
-    if payload_hash not in (sha256(body), "UNSIGNED-PAYLOAD"):
-        raise Refused(400, "XAmzContentSHA256Mismatch", "The provided hash does not match.")
-    canonical = canonical_request(method, path, query, headers, signed, payload_hash)
-    if not hmac.compare_digest(signature(secret, stamp, scope, canonical), parts["Signature"]):
-        raise Refused(403, "SignatureDoesNotMatch",
+    check_headers(signed, headers)
+    canonical = canonical_request(method, path, query, headers, signed, sha256(body))
+    if signed != sorted(signed) or not hmac.compare_digest(
+            signature(secret, stamp, scope, canonical), parts["Signature"]):
+        raise Refused(403, "InvalidSignatureException",
                       "The request signature we calculated does not match the signature you "
-                      "provided. Check your AWS Secret Access Key and signing method.")
+                      "provided. Check your AWS Secret Access Key and signing method. Consult the "
+                      "service documentation for details.")
+    if expired:
+        raise Refused(403, "ExpiredTokenException",
+                      "The security token included in the request is expired")
