@@ -9,6 +9,7 @@
 #include "http/health.h"
 #include "jobs/launcher.h"
 #include "lifecycle/clock.h"
+#include "lifecycle/counts.h"
 #include "lifecycle/outbox.h"
 #include "lifecycle/states.h"
 #include "slack/socket.h"
@@ -45,7 +46,6 @@ struct server {
     struct app app;
     struct metrics *metrics;
     struct metric *envelopes;
-    struct series *ack_seconds;
     struct queue queue;
     struct socket *socket;
     struct outbox *outbox;
@@ -107,11 +107,7 @@ static void queue_close(struct queue *queue)
 static void ack(void *user, const struct envelope_raw *raw, const char *payload)
 {
     struct server *server = user;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     socket_ack(server->socket, raw->connection, raw->envelope_id, payload);
-    double taken = (double)(now.tv_sec * 1000000000LL + now.tv_nsec - raw->received_ns) / 1e9;
-    series_observe(server->ack_seconds, taken);
 }
 
 static void *handler_thread(void *user)
@@ -142,17 +138,22 @@ static void after_commit(void *user)
 
 /* ---- the clock ---- */
 
+/* A round of the clock takes a second at most. */
+enum { COUNT_ROUNDS = 5 };
+
 static void *clock_thread(void *user)
 {
     struct server *server = user;
     void *ctx = talloc_new(NULL);
     struct db *db =
         db_new(ctx, server->config->database.url, "envbot clock", BACKGROUND_STATEMENT_MS);
+    struct counts *counts = counts_new(ctx, server->metrics);
     bool well = true;
     for (unsigned round = 0; !atomic_load(&server->stopping); round++) {
         struct error err = {0};
         int taken = 0;
-        bool ok = clock_tick(db, &taken, &err) && (round % 60 != 0 || clock_sweep(db, &err));
+        bool ok = clock_tick(db, &taken, &err) && (round % 60 != 0 || clock_sweep(db, &err)) &&
+                  (round % COUNT_ROUNDS != 0 || counts_read(counts, db, &err));
         health_database(server->health, ok || db_connected(db) ? NULL : err.text);
         if (!ok && well)
             log_warn("the clock cannot do its work", "error", err.text);
@@ -285,10 +286,6 @@ static void make_metrics(struct server *server)
     server->envelopes =
         metrics_counter(server->metrics, "envbot_envelopes_total",
                         "Envelopes from Slack, by what came of them.", "type", "result", NULL);
-    struct metric *acks = metrics_histogram(server->metrics, "envbot_ack_seconds",
-                                            "From an envelope's arrival to its ack.",
-                                            metrics_seconds, metrics_seconds_count, NULL);
-    server->ack_seconds = metric_series(acks, NULL);
 }
 
 static bool make_parts(struct server *server, struct error *err)

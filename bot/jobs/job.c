@@ -313,7 +313,7 @@ static bool write_end(struct run *run, enum outcome outcome, struct error *err)
         return true;
     }
     run->plan.failed = outcome == OUTCOME_FAILED;
-    run->env->plan = plan_json(run->env, &run->plan, outcome != OUTCOME_FAILED);
+    supervise_plan(run, outcome != OUTCOME_FAILED);
     return take(run,
                 outcome == OUTCOME_READY  ? EVENT_READY
                 : outcome == OUTCOME_GONE ? EVENT_GONE
@@ -383,7 +383,7 @@ static bool begin(struct run *run, const void *ctx, int64_t id, struct error *er
     run->plan = (struct plan){.kind = strcmp(run->job->kind, "delete") == 0 ? "delete" : "create"};
     bool starts = strcmp(run->job->kind, "create") == 0 && !run->job->cancel &&
                   transition_find(run->env->state, EVENT_START);
-    run->env->plan = plan_json(run->env, &run->plan, false);
+    supervise_plan(run, false);
     if (starts && !lifecycle_take(run->db, run->env, EVENT_START, &AUDIT_ENVBOT, NULL, err))
         return false;
     if (!starts) {

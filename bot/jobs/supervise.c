@@ -68,10 +68,16 @@ static bool begin(struct run *run, struct error *err)
     return false;
 }
 
+cJSON *supervise_plan(struct run *run, bool done)
+{
+    if (strcmp(run->env->state, "failed") != 0)
+        run->env->plan = plan_json(run->env, &run->plan, done);
+    return run->env->plan;
+}
+
 bool supervise_tell(struct run *run, bool done, struct error *err)
 {
-    cJSON *plan = plan_json(run->env, &run->plan, done);
-    run->env->plan = plan;
+    cJSON *plan = supervise_plan(run, done);
     if (!begin(run, err))
         return false;
     job_progress(run->db, run->job, done ? "done" : "running", plan);

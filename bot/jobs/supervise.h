@@ -39,6 +39,9 @@ bool supervise_heartbeat(struct run *run);
 bool supervise_pause(struct run *run, int seconds);
 /* Runs eksctl to its end with input (may be NULL) on its stdin. */
 enum run_end supervise(struct run *run, char **arguments, const char *input, struct error *err);
+/* The plan as it stands now, set on the environment and returned. While a failure is cleaned up,
+   its message keeps the plan that shows where it stopped. */
+cJSON *supervise_plan(struct run *run, bool done);
 /* Writes the plan as it is now and lets the message be redrawn. */
 bool supervise_tell(struct run *run, bool done, struct error *err);
 /* A line of our own in the job's log. */

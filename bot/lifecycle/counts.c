@@ -1,0 +1,89 @@
+#include "lifecycle/counts.h"
+
+#include <talloc.h>
+
+struct counts {
+    struct metric *environments, *jobs, *job_seconds;
+    int64_t *observed; /* the jobs that ended within the last minute; NULL before the first look */
+};
+
+/* A cluster takes a quarter of an hour, a deletion some minutes. */
+static const double job_bounds[] = {1, 5, 15, 60, 120, 300, 600, 900, 1200, 1800, 2700, 3600, 7200};
+
+struct counts *counts_new(const void *ctx, struct metrics *metrics)
+{
+    struct counts *counts = talloc_zero(ctx, struct counts);
+    counts->environments =
+        metrics_gauge(metrics, "envbot_environments", "Environments of which something is left.",
+                      "state", "team");
+    counts->jobs = metrics_gauge(metrics, "envbot_jobs", "Jobs that wait or run.", "kind", "state");
+    counts->job_seconds = metrics_histogram(
+        metrics, "envbot_job_seconds", "How long jobs took, from their first start to their end.",
+        job_bounds, sizeof job_bounds / sizeof *job_bounds, "kind");
+    return counts;
+}
+
+/* Rows of (label, label, count) into a gauge. */
+static void replace(struct metric *metric, const struct rows *rows, const char *first,
+                    const char *second)
+{
+    int count = rows_count(rows);
+    struct metric_row *lines = talloc_zero_array(rows, struct metric_row, (unsigned)count + 1);
+    for (int i = 0; i < count; i++) {
+        lines[i].labels[0] = rows_text(rows, i, first);
+        lines[i].labels[1] = rows_text(rows, i, second);
+        lines[i].value = rows_number(rows, i, "count", 0);
+    }
+    metric_replace(metric, lines, (size_t)count);
+}
+
+static bool was_observed(const struct counts *counts, int64_t job)
+{
+    for (size_t i = 0; i < talloc_array_length(counts->observed); i++)
+        if (counts->observed[i] == job)
+            return true;
+    return false;
+}
+
+/* What a transaction wrote may become visible after a look at a later moment: so each look goes
+   back a minute and knows what was counted. */
+static void observe(struct counts *counts, const struct rows *rows)
+{
+    int count = rows_count(rows);
+    int64_t *seen = talloc_array(counts, int64_t, (unsigned)count);
+    for (int i = 0; i < count; i++) {
+        seen[i] = rows_integer(rows, i, "id", 0);
+        if (counts->observed && !was_observed(counts, seen[i]))
+            series_observe(metric_series(counts->job_seconds, rows_text(rows, i, "kind")),
+                           rows_number(rows, i, "seconds", 0));
+    }
+    talloc_free(counts->observed);
+    counts->observed = seen;
+}
+
+bool counts_read(struct counts *counts, struct db *db, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    struct rows *environments = NULL, *jobs = NULL, *ended = NULL;
+    db_ask(tmp, db, &environments,
+           "SELECT state, team, count(*) AS count FROM environments WHERE ended_at IS NULL"
+           " GROUP BY state, team",
+           P0);
+    db_ask(tmp, db, &jobs,
+           "SELECT kind, state, count(*) AS count FROM jobs"
+           " WHERE state IN ('queued', 'running') GROUP BY kind, state",
+           P0);
+    db_ask(tmp, db, &ended,
+           "SELECT id, kind, extract(epoch FROM finished_at - started_at) AS seconds FROM jobs"
+           " WHERE id > (SELECT max(id) FROM jobs) - 500"
+           " AND finished_at > now() - interval '1 minute' AND started_at IS NOT NULL",
+           P0);
+    bool ok = db_flush(db, err);
+    if (ok) {
+        replace(counts->environments, environments, "state", "team");
+        replace(counts->jobs, jobs, "kind", "state");
+        observe(counts, ended);
+    }
+    talloc_free(tmp);
+    return ok;
+}

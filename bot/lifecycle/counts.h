@@ -1,0 +1,18 @@
+/* What the database holds, as numbers for Prometheus: environments, jobs, and how long jobs took.
+   Every process tells the same; a sum over processes means nothing. */
+#ifndef LIFECYCLE_COUNTS_H
+#define LIFECYCLE_COUNTS_H
+
+#include "base/metrics.h"
+#include "store/db.h"
+
+struct counts;
+
+/* Owned by ctx; used by one thread. */
+struct counts *counts_new(const void *ctx, struct metrics *metrics);
+
+/* Reads them anew, from what is alive and the latest jobs only. To be called every few seconds: a
+   job that ended more than a minute before is not observed any more. */
+bool counts_read(struct counts *counts, struct db *db, struct error *err);
+
+#endif

@@ -1,0 +1,224 @@
+"""When AWS or eksctl fails: told in plain words, cleaned up, tried again; or told to the operators."""
+
+import json
+from collections import Counter
+
+ROOMY = """
+  - name: payments
+    channel: C0PAY
+    approvers_channel: C0PLAT
+    members: [U0DEV, U0DEV2, U0BYST]
+    quota: {environments: 40}
+"""
+FREE = "--nodes 1 --ttl 2h"  # what template small gives without anybody's approval
+
+
+def bring(c, name, more="", user="U0DEV"):
+    answer = c.slack.type(user, "C0GEN", f"create small {name} {FREE} {more}", wait=20)
+    assert "needs no approval" in answer["shown"][0]["text"], answer
+
+
+def said(c, name, words, seconds=60):
+    """The newest message of the environment's thread with these words, and its channel."""
+    channel, ts, _ = c.message(name, seconds=seconds)
+    found = c.slack.wait_for(
+        lambda: [m for m in c.slack.thread(channel, ts) if words in m["text"]],
+        f"“{words}” is said of {name}", seconds)
+    return channel, found[-1]
+
+
+CAUSES = [  # what CloudFormation or eksctl says; where; what the person reads
+    ("vpc", "control-plane", 'AWS::EC2::VPC/VPC: CREATE_FAILED – "Resource handler returned message: '
+     '\\"The maximum number of VPCs has been reached. (Service: Ec2)\\""', "no room for another VPC"),
+    ("eip", "control-plane", 'AWS::EC2::EIP/NATIP: CREATE_FAILED – "The maximum number of addresses '
+     'has been reached. (AddressLimitExceeded)"', "no free Elastic IP"),
+    ("vcpu", "nodegroup", 'AWS::EKS::Nodegroup/ManagedNodeGroup: CREATE_FAILED – "You have requested '
+     'more vCPU capacity than your current vCPU limit of 32 allows"', "vCPU quota"),
+    ("zone", "control-plane", 'AWS::EKS::Cluster/ControlPlane: CREATE_FAILED – '
+     '"UnsupportedAvailabilityZoneException: Cannot create cluster because eu-central-1b, the '
+     'targeted availability zone, does not currently have sufficient capacity"',
+     "one of the chosen availability zones"),
+    ("spare", "nodegroup", 'AWS::EKS::Nodegroup/ManagedNodeGroup: CREATE_FAILED – '
+     '"InsufficientInstanceCapacity"', "none of these instances free"),
+    ("denied", "control-plane", 'AWS::IAM::Role/ServiceRole: CREATE_FAILED – "User: arn:aws:sts::1:x '
+     'is not authorized to perform: iam:CreateRole"', "AWS does not let envbot do this"),
+    ("exists", "control-plane", "creating CloudFormation stack: AlreadyExistsException: Stack "
+     "[eksctl-x-cluster] already exists", "of the same name is left in AWS"),
+    ("slow", "nodegroup", 'waiting: exceeded max wait time for StackCreateComplete waiter',
+     "AWS took longer than eksctl waits"),
+    ("join", "nodegroup", 'timed out waiting for at least 1 nodes to join the cluster and become '
+     'ready in "main"', "nodes did not join"),
+    ("closed", "nodegroup", 'getting Kubernetes version on EKS cluster: Get "https://X.eks.aws'
+     '/version": dial tcp 192.168.1.2:443: i/o timeout', "could not be reached from where"),
+    ("sts", "nodegroup", "checking AWS STS access: operation error STS: GetCallerIdentity, exceeded "
+     "maximum number of attempts", "AWS did not say who envbot is"),
+    ("odd", "nodegroup", "the moon was in the wrong house", "does not say why"),
+]
+
+
+def test_a_failure_is_told_in_plain_words_by_its_cause_and_cleaned_up(company):
+    c = company(teams=ROOMY, options={"jobs.parallel": 20, "jobs.per_region": 20})
+    for name, phase, reason, _ in CAUSES:
+        c.eksctl.add_fault("create", "fail", match=f"payments-{name}", phase=phase, reason=reason)
+    c.eksctl.add_fault("create", "throttle", match="payments-rate")
+    c.eksctl.add_fault("create", "expired_token", match="payments-token")
+    c.serve()
+    expected = {name: words for name, _, _, words in CAUSES}
+    expected.update(rate="AWS was asked too much at once", token="credentials ran out")
+    for name in expected:
+        bring(c, name)
+    mails = c.aws.wait_for(
+        lambda: len(c.aws.mails()) == len(expected) and
+        {m["subject"].split()[0]: m for m in c.aws.mails()}, "a mail for each", 120)
+    for name, words in expected.items():
+        mail = mails[f"payments/{name}"]
+        assert mail["subject"] == f"payments/{name} could not be created"
+        assert words in mail["text"] and words in mail["html"], (name, mail["text"])
+        assert "CREATE_FAILED" not in mail["text"]
+        assert mail["to"] == ["developer@example.com"]
+    # Slack lets a channel have a message a second: one thread stands for all.
+    _, failed = said(c, "vpc", "could not be created", 90)
+    assert expected["vpc"] in failed["text"] and "<@U0DEV>" in failed["text"]
+    _, cleaned = said(c, "vpc", "is cleaned up", 90)
+    assert "nothing of it is left" in cleaned["text"]
+    c.slack.wait_for(lambda: c.database.one(
+        "SELECT count(*) FROM environments WHERE ended_at IS NULL") == 0, "all is cleaned up", 90)
+    assert c.eksctl.clusters() == []
+
+
+def test_retry_and_logs_are_offered_and_work(company):
+    c = company()
+    c.eksctl.add_fault("create", "fail", phase="nodegroup",
+                       reason='AWS::EKS::Nodegroup/X: CREATE_FAILED – "InsufficientInstanceCapacity"')
+    c.serve()
+    bring(c, "again")
+    channel, message = said(c, "again", "is cleaned up")
+    c.settle(30)
+    _, _, standing = c.message("again")
+    assert "failed" in standing["text"] and "error" in str(standing["blocks"])  # the plan's phase
+
+    c.slack.click("U0BYST", channel, message["ts"], "retry", wait=20)
+    c.slack.click("U0DEV", channel, message["ts"], "logs", wait=20)
+    c.slack.wait_for(lambda: "payments-again" in str(files(c, "U0DEV")), "the log arrives")
+    shown = [m["text"] for m in c.slack.messages(channel, "U0DEV")
+             if m.get("ephemeral_for") == "U0DEV"]
+    assert any("The last lines" in text for text in shown), shown
+    refused = c.slack.wait_for(
+        lambda: [m["text"] for m in c.slack.messages(channel, "U0BYST")
+                 if m.get("ephemeral_for") == "U0BYST"], "the bystander is told")
+    assert "do not let you" in refused[0]
+    assert c.environment_row("again")["state"] == "failed"
+
+    c.slack.click("U0DEV", channel, message["ts"], "retry", wait=20)
+    c.wait_state("again", "ready", seconds=60)
+    c.settle(30)
+    story = c.thread_text("again")
+    assert story.index("could not be created") < story.index("tries it again") < story.index(
+        "is ready")
+    assert len(c.eksctl.calls("create")) == 2 and c.eksctl.clusters() == ["payments-again"]
+
+
+def files(c, user):
+    return [f for m in c.slack.direct(user) for f in m.get("files", [])]
+
+
+def test_exit_code_one_with_everything_there_is_ready(company):
+    c = company()
+    c.eksctl.add_fault("create", "exit1_but_done")
+    c.serve()
+    bring(c, "fine")
+    c.wait_state("fine", "ready", seconds=60)
+    c.settle(30)
+    assert "could not be created" not in c.thread_text("fine")
+    assert len(c.eksctl.calls("create")) == 1 and not c.eksctl.calls("delete")
+
+
+def test_a_hanging_eksctl_is_ended_at_the_deadline(company):
+    c = company(options={"jobs.deadline": "5s"})
+    c.eksctl.add_fault("create", "hang")
+    c.serve()
+    bring(c, "stands")
+    _, failed = said(c, "stands", "could not be created")
+    assert "took longer than this installation allows" in failed["text"]
+    said(c, "stands", "is cleaned up")
+
+
+def test_a_cluster_of_the_same_name_that_is_not_ours_is_never_touched(company):
+    c = company()
+    c.eksctl.place_foreign("payments-theirs", "eu-central-1")
+    c.serve()
+    bring(c, "theirs")
+    _, failed = said(c, "theirs", "could not be created")
+    assert "it is not envbot's" in failed["text"] and "not touched" in failed["text"]
+    said(c, "theirs", "is cleaned up")
+    assert c.eksctl.clusters() == ["payments-theirs"]
+    assert not c.eksctl.calls("create") and not c.eksctl.calls("delete")
+
+
+def test_what_cannot_be_deleted_is_tried_again_then_told_to_the_operators_and_stays_visible(company):
+    c = company(options={"jobs.delete_tries": 2})
+    c.serve()
+    bring(c, "sticky")
+    c.wait_state("sticky", "ready", seconds=60)
+    c.eksctl.add_fault("delete", "fail", count=2, reason='AWS::EC2::VPC/VPC: DELETE_FAILED – '
+                       '"The vpc has dependencies and cannot be deleted. DependencyViolation"')
+    c.slack.type("U0DEV", "C0GEN", "delete sticky", wait=20)
+    _, stuck = said(c, "sticky", "could not be deleted", 90)
+    assert "could not be deleted completely" in stuck["text"]
+    assert "load balancers" in stuck["text"] and "operators are told" in stuck["text"]
+    assert len(c.eksctl.calls("delete")) == 2
+    c.settle(30)
+    told = [m["text"] for m in c.slack.messages("C0OPS")]
+    assert len(told) == 1 and "payments-sticky" in told[0] and "load balancers" in told[0]
+    listed = c.slack.type("U0DEV", "C0GEN", "list", wait=20)["shown"][0]["text"]
+    assert "payments/sticky could not be deleted completely" in listed
+    # It still holds its place in the quota; and a person's word tries once more.
+    assert c.database.one("SELECT count(*) FROM environments WHERE ended_at IS NULL") == 1
+    c.slack.type("U0DEV", "C0GEN", "delete sticky", wait=20)
+    c.wait_state("sticky", "deleted", seconds=60)
+    assert c.eksctl.clusters() == []
+
+
+def test_no_more_run_at_once_than_is_allowed(company):
+    c = company(teams=ROOMY, options={"jobs.parallel": 3, "jobs.per_region": 2})
+    c.serve()
+    names = [f"n{i}" for i in range(6)]
+    for i, name in enumerate(names):
+        bring(c, name, f"--region {('eu-central-1', 'eu-west-1')[i % 2]}")
+    for name in names:
+        c.wait_state(name, "ready", seconds=120)
+    spans = {}
+    with open(c.eksctl.path("calls.jsonl"), encoding="utf-8") as file:
+        for line in file:
+            call = json.loads(line)
+            spans.setdefault(call["pid"], {}).update(
+                {("end" if call.get("ended") else "begin"): call["at"],
+                 **({"region": call["stdin"].split("region: ")[1].split()[0]}
+                    if "stdin" in call else {})})
+    most, per_region = 0, Counter()
+    for one in spans.values():
+        others = [o for o in spans.values() if o["begin"] <= one["begin"] < o["end"]]
+        most = max(most, len(others))
+        for region, count in Counter(o["region"] for o in others).items():
+            per_region[region] = max(per_region[region], count)
+    assert len(spans) == 6 and 2 <= most <= 3, (most, per_region)
+    assert all(count <= 2 for count in per_region.values()), per_region
+
+
+def test_eksctl_gets_the_agreed_arguments_and_none_of_slacks_secrets(company):
+    c = company()
+    c.serve()
+    bring(c, "plain")
+    c.wait_state("plain", "ready", seconds=60)
+    c.slack.type("U0DEV", "C0GEN", "delete plain", wait=20)
+    c.wait_state("plain", "deleted", seconds=60)
+    (create,), (delete,) = c.eksctl.calls("create"), c.eksctl.calls("delete")
+    assert create["argv"] == ["create", "cluster", "-f", "-", "--timeout", "40m",
+                              "--write-kubeconfig=false", "-C", "false", "-v", "3"]
+    assert delete["argv"][:6] == ["delete", "cluster", "--name", "payments-plain", "--region",
+                                  "eu-central-1"]
+    assert {"--wait", "--force", "--disable-nodegroup-eviction", "--timeout"} <= set(delete["argv"])
+    for call in (create, delete):
+        names = call["environment"]
+        assert {"AWS_ACCESS_KEY_ID", "HOME", "TZ", "KUBECONFIG"} <= set(names)
+        assert not [n for n in names if n.startswith(("SLACK", "ENVBOT", "DATABASE", "PG"))], names
