@@ -79,10 +79,10 @@ static const char *refusal(struct call *call, const struct error *err)
                                "happens again, tell whoever runs envbot this reference: %s",
                                reference);
     }
-    if (err->code == ERROR_UNAVAILABLE) {
+    if (err->code == ERROR_UNAVAILABLE || err->code == ERROR_UNKNOWN) {
         log_warn("a handler could not be served", "envelope", call->envelope->envelope_id, "error",
                  err->text);
-        if (strncmp(err->text, "PostgreSQL", 10) == 0 ||
+        if (err->code == ERROR_UNKNOWN || strncmp(err->text, "PostgreSQL", 10) == 0 ||
             strncmp(err->text, "the connection to PostgreSQL", 28) == 0)
             return "envbot cannot reach its database at the moment. Nothing was done. Please try "
                    "again in a minute.";
@@ -119,15 +119,54 @@ static int stored_reply(struct call *call)
         return 0;
     call->reply = rows_json(call, rows, 0, "reply");
     call->view = NULL;
+    call->wrote = true; /* perhaps just now: the answer to our COMMIT may have been lost */
     return 1;
 }
 
-static const char *answer_refusal(struct call *call, const struct error *why, bool reads)
+/* The words that cannot wait for the outbox, because the database is away: an ack of a click shows
+   nothing. */
+static void tell_directly(struct call *call, const char *words)
+{
+    call->view = NULL;
+    if (call->envelope->type != ENVELOPE_ACTION) {
+        refuse(call, words);
+        return;
+    }
+    if (!*call->envelope->response_url)
+        return;
+    cJSON *message = json_object(call);
+    json_set_string(message, "response_type", "ephemeral");
+    json_set_bool(message, "replace_original", false);
+    json_set_string(message, "text", words);
+    struct slack_answer answer;
+    struct error err;
+    if (!slack_respond(call, call->tools->web, call->envelope->response_url, message, &answer,
+                       &err))
+        log_warn("a person could not be told what became of a click", "user", call->envelope->user,
+                 "error", err.text);
+}
+
+/* A COMMIT was sent and its answer never heard, and now the database is away. */
+static const char *answer_unknown(struct call *call)
+{
+    const char *list = call->app->config->slack.command;
+    tell_directly(call, talloc_asprintf(call,
+                                        "envbot lost its database in the middle of this and cannot "
+                                        "tell whether it was done. Look with `%s list` in a minute "
+                                        "before you try again.",
+                                        list));
+    return "failed";
+}
+
+/* unknown: an earlier attempt may have been committed. Then the envelope's row says so: whoever
+   writes it first has decided, also when the lost transaction is still under way. */
+static const char *answer_refusal(struct call *call, const struct error *why, bool reads,
+                                  bool unknown)
 {
     call->view = NULL;
     const char *words = refusal(call, why);
     bool away = why->code == ERROR_UNAVAILABLE && !db_connected(call->db);
-    struct error err;
+    struct error err = {0};
     if (reads && call->envelope->type == ENVELOPE_COMMAND) {
         refuse(call, words);
         return why->code == ERROR_INTERNAL ? "failed" : "refused";
@@ -139,53 +178,25 @@ static const char *answer_refusal(struct call *call, const struct error *why, bo
         if (err.code == ERROR_CONFLICT && stored_reply(call) == 1)
             return "repeated";
     }
-    /* The database is away: nothing is stored, and the words go out directly. */
-    if (call->envelope->type != ENVELOPE_ACTION) {
-        refuse(call, words);
-    } else if (*call->envelope->response_url) {
-        cJSON *message = json_object(call);
-        json_set_string(message, "response_type", "ephemeral");
-        json_set_bool(message, "replace_original", false);
-        json_set_string(message, "text", words);
-        struct slack_answer answer;
-        if (!slack_respond(call, call->tools->web, call->envelope->response_url, message, &answer,
-                           &err))
-            log_warn("a person could not be told that nothing was done", "user",
-                     call->envelope->user, "error", err.text);
-    }
+    if (unknown)
+        return answer_unknown(call);
+    tell_directly(call, words);
     return "failed";
 }
 
-/* The connection broke while COMMIT was under way: it may have happened. */
-static const char *answer_unknown(struct call *call)
-{
-    struct error err;
-    for (int attempt = 0; attempt < 2; attempt++) {
-        int found = db_connect(call->db, &err) ? stored_reply(call) : -1;
-        if (found == 1) {
-            call->wrote = true;
-            return "ok";
-        }
-        if (found == 0) {
-            struct error away = {0};
-            error_set(&away, ERROR_UNAVAILABLE, "PostgreSQL went away");
-            return answer_refusal(call, &away, false);
-        }
-    }
-    call->view = NULL;
-    reply_text(call,
-               "envbot lost its database in the middle of this, and cannot tell whether it was "
-               "done. Look with `%s list` in a minute before you try again.",
-               call->app->config->slack.command);
-    return "failed";
-}
-
+/* A lost connection is no reason to bother anybody when there is a new one: after a restart of
+   PostgreSQL each handler finds its own broken. A second try is safe even when the first was
+   committed, for the envelope's row can be written once. */
 static const char *run(struct call *call, const struct command *command)
 {
     struct error err = {0};
+    cJSON *prepared_reply = call->reply, *prepared_view = call->view;
+    bool unknown = false;
     for (int attempt = 1;; attempt++) {
+        call->reply = prepared_reply;
+        call->view = prepared_view;
         if (!db_begin(call->db, command->reads ? DB_READ_ONLY : DB_READ_WRITE, &err))
-            return answer_refusal(call, &err, command->reads);
+            return answer_refusal(call, &err, command->reads, unknown);
         bool ok = command->run(call, &err);
         if (ok && !command->reads)
             ok = finish(call, &err);
@@ -193,17 +204,16 @@ static const char *run(struct call *call, const struct command *command)
             ok = db_commit(call->db, &err);
         if (ok)
             return "ok";
-        bool again = db_retryable(call->db) && attempt < 3;
+        bool lost = !db_connected(call->db);
+        bool again = (lost || db_retryable(call->db)) && attempt < 3;
         bool repeated =
             err.code == ERROR_CONFLICT && strcmp(db_constraint(call->db), "envelopes_pkey") == 0;
+        unknown = unknown || err.code == ERROR_UNKNOWN;
         db_rollback(call->db);
-        if (err.code == ERROR_UNKNOWN)
-            return answer_unknown(call);
         if (repeated && stored_reply(call) == 1)
             return "repeated";
         if (!again)
-            return answer_refusal(call, &err, command->reads);
-        call->reply = call->view = NULL;
+            return answer_refusal(call, &err, command->reads, unknown);
     }
 }
 
@@ -278,7 +288,7 @@ static const char *handle(struct call *call)
     struct person *person;
     if (!people_find(call, call->app->people, call->tools->web, e->user_workspace, e->user,
                      command->decides ? PEOPLE_NOW : PEOPLE_RECENT, &person, &err))
-        return answer_refusal(call, &err, command->reads);
+        return answer_refusal(call, &err, command->reads, false);
     call->person = person;
     call->actor = (struct audit_actor){.workspace = person->workspace,
                                        .id = person->id,
@@ -287,13 +297,19 @@ static const char *handle(struct call *call)
     if (person->stranger || person->bot || person->deleted || person->guest) {
         error_set(&err, ERROR_DENIED,
                   "envbot works for full members of this workspace only, so nothing was done.");
-        return answer_refusal(call, &err, command->reads);
+        return answer_refusal(call, &err, command->reads, false);
     }
     if (command->prepare && !command->prepare(call, &err))
-        return answer_refusal(call, &err, command->reads);
+        return answer_refusal(call, &err, command->reads, false);
     if (!command->run)
         return "ok";
     return run(call, command);
+}
+
+static void ring(const struct call *call)
+{
+    if (call->app->after_commit)
+        call->app->after_commit(call->app->after_commit_user);
 }
 
 static void open_view(struct call *call)
@@ -303,8 +319,14 @@ static void open_view(struct call *call)
     json_set(arguments, "view", cJSON_Duplicate(call->view, true));
     struct slack_answer answer;
     struct error err;
-    if (!slack_call(call, call->tools->web, "views.open", arguments, &answer, &err))
-        log_warn("a form could not be opened", "user", call->envelope->user, "error", err.text);
+    if (slack_call(call, call->tools->web, "views.open", arguments, &answer, &err))
+        return;
+    log_warn("a form could not be opened", "user", call->envelope->user, "error", err.text);
+    if (!db_begin(call->db, DB_READ_WRITE, &err))
+        return;
+    answer_privately(call, "Slack did not open the form. Nothing was done. Please try again.");
+    if (db_commit(call->db, &err))
+        ring(call);
 }
 
 /* Metrics' labels must be few and known. */
@@ -338,8 +360,8 @@ const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn
     } else {
         result = handle(call);
         ack(user, raw, payload_text(call));
-        if (call->app->after_commit && call->wrote)
-            call->app->after_commit(call->app->after_commit_user);
+        if (call->wrote)
+            ring(call);
         if (call->view && strcmp(result, "ok") == 0)
             open_view(call);
         log_info("envelope", "type", envelope->type_name, "envelope", envelope->envelope_id, "user",

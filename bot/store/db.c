@@ -357,8 +357,8 @@ bool db_in_transaction(const struct db *db)
 bool db_commit(struct db *db, struct error *err)
 {
     assert(db->in_transaction);
+    bool sent = !db->queue_failed && db_connected(db); /* as far as anybody can tell */
     db_send(db, "COMMIT", P0);
-    bool sent = !db->queue_failed && db_connected(db);
     bool done = db_flush(db, err);
     if (done) {
         db->in_transaction = false;
