@@ -19,6 +19,7 @@ enum {
     SLOW_POLL_MS = 5000, /* beside LISTEN and the bell */
     QUIET_MS = 20,       /* between two looks that found nothing: many commits ring often */
     BREAKER_MS = 500,    /* while the other side is away */
+    AWAY_MS = 250,       /* while PostgreSQL is */
     STATEMENT_MS = 15000,
     BURST = 3, /* messages to a channel at once, after a silence */
 };
@@ -61,6 +62,12 @@ static int64_t now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void rest(int64_t ms)
+{
+    struct timespec time = {ms / 1000, (ms % 1000) * 1000000};
+    nanosleep(&time, NULL);
 }
 
 /* ---- what became of a row ---- */
@@ -117,8 +124,44 @@ static void write_verdict(const void *ctx, struct thread *t, const struct outbox
         tell_parked(ctx, t, row, verdict->why);
         break;
     case OUTCOME_LOST:
+        outbox_later(db, row, claimer, 0, row->uncertain, false, NULL);
         break;
     }
+}
+
+/* again: an earlier try may have been committed; then the row is not ours any more. */
+static bool write_down(const void *ctx, struct thread *t, const struct outbox_row *row,
+                       const struct verdict *verdict, bool again, struct error *err)
+{
+    struct db *db = t->sender.db;
+    bool held = true;
+    bool ok = db_begin(db, DB_READ_WRITE, err) &&
+              (!again || outbox_held(db, row, t->sender.claimer, &held, err));
+    if (ok && held)
+        write_verdict(ctx, t, row, verdict);
+    if (ok && db_commit(db, err))
+        return true;
+    db_rollback(db);
+    return false;
+}
+
+/* What was said must not be said again because PostgreSQL was away when it was to be noted: there
+   is nothing else to do meanwhile. When the claim has run out whoever takes the row looks whether
+   it arrived. */
+static bool write_patiently(const void *ctx, struct thread *t, const struct outbox_row *row,
+                            const struct verdict *verdict, int64_t claimed_ms)
+{
+    struct error err = {0};
+    for (bool again = false; !write_down(ctx, t, row, verdict, again, &err); again = true) {
+        bool away = err.code == ERROR_UNAVAILABLE || err.code == ERROR_UNKNOWN;
+        if (!again)
+            log_warn("what became of a delivery is not written yet", "outbox", row->id_text,
+                     "error", err.text);
+        if (!away || now_ms() - claimed_ms > LEASE_S * 1000 || atomic_load(&t->outbox->stopping))
+            return false;
+        rest(AWAY_MS);
+    }
+    return true;
 }
 
 /* People are sent to a message by its address; without one they find it by themselves. */
@@ -143,10 +186,8 @@ static void ask_link(const void *ctx, struct thread *t, const struct outbox_row 
 }
 
 static void conclude(const void *ctx, struct thread *t, const struct outbox_row *row,
-                     const struct verdict *verdict)
+                     const struct verdict *verdict, int64_t claimed_ms)
 {
-    struct db *db = t->sender.db;
-    struct error err = {0};
     bool posted = strcmp(row->kind, "redraw") == 0 && verdict->ts != NULL;
     if (verdict->outcome == OUTCOME_LATER)
         log_warn("a delivery failed and is tried again", "outbox", row->id_text, "kind", row->kind,
@@ -154,15 +195,7 @@ static void conclude(const void *ctx, struct thread *t, const struct outbox_row 
     if (verdict->outcome == OUTCOME_DROPPED)
         log_info("a delivery was dropped", "outbox", row->id_text, "template", row->template, "why",
                  verdict->why);
-    bool written = db_begin(db, DB_READ_WRITE, &err);
-    if (written) {
-        write_verdict(ctx, t, row, verdict);
-        written = db_commit(db, &err);
-    }
-    /* Its claim runs out; whoever takes it then looks whether it arrived. */
-    if (!written)
-        log_warn("what became of a delivery could not be written", "outbox", row->id_text, "error",
-                 err.text);
+    bool written = write_patiently(ctx, t, row, verdict, claimed_ms);
     if (written && verdict->outcome == OUTCOME_SENT) {
         log_debug("delivered", "outbox", row->id_text, "kind", row->kind, "template",
                   row->template);
@@ -173,18 +206,16 @@ static void conclude(const void *ctx, struct thread *t, const struct outbox_row 
 
 /* ---- a thread ---- */
 
-static void rest(int64_t ms)
-{
-    struct timespec time = {ms / 1000, (ms % 1000) * 1000000};
-    nanosleep(&time, NULL);
-}
-
 /* Delivers one row; false when there is none for it. */
 static bool step(const void *ctx, struct thread *t)
 {
     struct outbox_row *row;
     struct error err = {0};
-    if (!outbox_claim(ctx, t->sender.db, t->role->kinds, t->sender.claimer, LEASE_S, &row, &err)) {
+    int64_t began = now_ms();
+    /* Of a claim whose answer was lost nobody knows. */
+    bool well = !t->database_away || outbox_release(t->sender.db, t->sender.claimer, &err);
+    if (!well ||
+        !outbox_claim(ctx, t->sender.db, t->role->kinds, t->sender.claimer, LEASE_S, &row, &err)) {
         if (!t->database_away)
             log_warn("the outbox waits for PostgreSQL", "thread", t->role->name, "error", err.text);
         t->database_away = true;
@@ -194,10 +225,9 @@ static bool step(const void *ctx, struct thread *t)
     if (!row)
         return false;
     struct verdict verdict;
-    int64_t began = now_ms();
     if (t->breaker && !breaker_allow(t->breaker, &err)) {
         verdict = (struct verdict){.outcome = OUTCOME_TURN, .wait_ms = BREAKER_MS};
-        conclude(ctx, t, row, &verdict);
+        conclude(ctx, t, row, &verdict, began);
         rest(BREAKER_MS);
         return true;
     }
@@ -207,7 +237,7 @@ static bool step(const void *ctx, struct thread *t)
         breaker_failure(t->breaker);
     else if (t->breaker)
         breaker_success(t->breaker);
-    conclude(ctx, t, row, &verdict);
+    conclude(ctx, t, row, &verdict, began);
     if (verdict.outcome == OUTCOME_SENT && t->delay)
         series_observe(t->delay, row->age + (double)(now_ms() - began) / 1000);
     return true;

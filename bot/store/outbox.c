@@ -138,6 +138,30 @@ int64_t outbox_wait_ms(struct db *db, const char *kinds, int64_t most, struct er
     return wait > (double)most ? most : (int64_t)wait + (wait >= 0);
 }
 
+bool outbox_held(struct db *db, const struct outbox_row *row, const char *claimer, bool *held,
+                 struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    struct rows *rows =
+        db_query(tmp, db, err, "SELECT FROM outbox WHERE id = $1 AND claimed_by = $2 FOR UPDATE",
+                 P(row->id_text, claimer));
+    if (rows)
+        *held = rows_count(rows) == 1;
+    talloc_free(tmp);
+    return rows != NULL;
+}
+
+bool outbox_release(struct db *db, const char *claimer, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    bool ok = db_query(tmp, db, err,
+                       "UPDATE outbox SET claimed_until = now()"
+                       " WHERE claimed_by = $1 AND sent_at IS NULL AND NOT parked",
+                       P(claimer)) != NULL;
+    talloc_free(tmp);
+    return ok;
+}
+
 bool outbox_release_dead(struct db *db, const char *host_prefix, bool (*gone)(const char *claimer),
                          struct error *err)
 {
@@ -151,10 +175,7 @@ bool outbox_release_dead(struct db *db, const char *host_prefix, bool (*gone)(co
     for (int i = 0; ok && i < rows_count(rows); i++) {
         const char *claimer = rows_text(rows, i, "claimed_by");
         if (gone(claimer))
-            ok = db_query(tmp, db, err,
-                          "UPDATE outbox SET claimed_until = now()"
-                          " WHERE claimed_by = $1 AND sent_at IS NULL AND NOT parked",
-                          P(claimer)) != NULL;
+            ok = outbox_release(db, claimer, err);
     }
     talloc_free(tmp);
     return ok;

@@ -46,6 +46,11 @@ bool outbox_newest(struct db *db, int64_t *id, struct error *err);
 /* How long until something of these kinds becomes due, at most `most`; -1 on error. */
 int64_t outbox_wait_ms(struct db *db, const char *kinds, int64_t most, struct error *err);
 
+/* Whether the row is still this taker's; locked then. */
+bool outbox_held(struct db *db, const struct outbox_row *row, const char *claimer, bool *held,
+                 struct error *err);
+/* This taker's claims end at once, as uncertain. */
+bool outbox_release(struct db *db, const char *claimer, struct error *err);
 /* The claims of takers on this machine that are dead (gone says so) end at once, as uncertain. */
 bool outbox_release_dead(struct db *db, const char *host_prefix, bool (*gone)(const char *claimer),
                          struct error *err);
