@@ -97,10 +97,19 @@ class Line:
 
 
 class Gate:
+    @classmethod
+    def of(cls, company, teams):
+        """A gate through which the company's bots and jobs, started from now on, must go."""
+        gate = cls(company.postgres.directory)
+        company.write_config(teams, {"database.url": company.database.url.replace(
+            company.postgres.directory, gate.directory)})
+        return gate
+
     def __init__(self, postgres_directory):
         self.directory = tempfile.mkdtemp(prefix="envbot-gate-")  # a socket's path must be short
         self.server = os.path.join(postgres_directory, ".s.PGSQL.5432")
         self.asked, self.answered, self.lines = [], [], []
+        self.shut = False  # True: as if PostgreSQL were away, for whoever comes now
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(os.path.join(self.directory, ".s.PGSQL.5432"))
         self.listener.listen(64)
@@ -110,7 +119,10 @@ class Gate:
         while True:
             try:
                 client, _ = self.listener.accept()
-                self.lines.append(Line(self, client))
+                if self.shut:
+                    client.close()
+                else:
+                    self.lines.append(Line(self, client))
             except OSError:
                 return
 
@@ -142,11 +154,15 @@ class Gate:
             rule.open.set()
         self.asked, self.answered = [], []
 
-    def cut(self, application=""):
-        """Breaks the connections of that name."""
+    def cut(self, application="", shut=False):
+        """Breaks the connections of that name; shut: and lets nobody in until open()."""
+        self.shut = shut
         for line in self.lines:
             if line.application.startswith(application):
                 line.close()
+
+    def open(self):
+        self.shut = False
 
     def close(self):
         self.lift()

@@ -17,9 +17,7 @@ WHOLE = ["requested", "approved", "ready"]
 def gated(company):
     """A company whose bots and jobs reach PostgreSQL through a gate."""
     c = company()
-    gate = Gate(c.postgres.directory)
-    c.write_config(TEAMS, {"database.url": c.database.url.replace(c.postgres.directory,
-                                                                  gate.directory)})
+    gate = Gate.of(c, TEAMS)
     yield c, gate
     gate.close()
 
