@@ -70,6 +70,7 @@ function current() {
   const { channels } = store.state;
   if (place.channel === "inbox") return { channel: "inbox" };
   const found = channels.find((c) => c.id === place.channel)
+    ?? (place.channel?.startsWith("D") ? channels.find((c) => c.is_im) : null)
     ?? channels.find((c) => c.name === "general") ?? channels.find((c) => !c.is_im) ?? channels[0];
   const thread = found?.id === place.channel && place.thread
     && store.state.messages[found.id].some((m) => m.ts === place.thread) ? place.thread : null;
@@ -136,13 +137,17 @@ function drawChannel({ channel, thread, found }, options, fresh) {
   const replies = (state.messages[channel] ?? []).filter((m) => m.thread_ts);
   if (document.hasFocus() || fresh)
     markRead(channel, [...all, ...replies].reduce((last, m) => (m.ts > last ? m.ts : last), "0"));
-  if (!thread) return;
+  if (thread) drawThread(channel, thread, name, closed, options, fresh);
+  if (fresh) $(thread ? "thread-box" : "box")?.focus();
+}
+
+function drawThread(channel, thread, name, closed, options, fresh) {
   keep($("thread-head"), [{ key: thread, print: name, make: () => h("div", { class: "place-head" },
     h("h1", {}, "Thread"), h("span", { class: "quiet" }, name),
     h("button", { type: "button", class: "icon-button", id: "thread-close",
       "aria-label": "Close the thread", onclick: () => go(channel) }, icon("close"))) }]);
   atEnd($("thread-scroll"), fresh, () => {
-    drawMessages($("thread-messages"), state, { ...options, channel, thread });
+    drawMessages($("thread-messages"), store.state, { ...options, channel, thread });
     drawComposer($("thread-composer"), { place: channel, thread, id: "thread-box", name, closed });
   });
 }

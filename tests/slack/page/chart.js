@@ -3,7 +3,7 @@
 import { h, svg } from "./dom.js";
 
 const COLOURS = ["#1264a3", "#e8912d", "#2bac76", "#b64598", "#6b7bd6", "#8d6e4c"];
-const WIDTH = 560, HEIGHT = 260, LEFT = 62, RIGHT = 12, TOP = 14, BOTTOM = 46;
+const WIDTH = 560, HEIGHT = 260, LEFT = 62, RIGHT = 12, TOP = 14;
 const colour = (i) => COLOURS[i % COLOURS.length];
 
 // Round steps over [low, high]: 1, 2 or 5 times a power of ten.
@@ -29,25 +29,26 @@ function hover(node, text) {
 
 // Every chart but the pie stands on these axes.
 function axes(spec) {
+  const { x_label: below, y_label: beside } = spec.axis_config;
+  const bottom = HEIGHT - (below ? 46 : 26);
   const values = spec.series.flatMap((s) => s.data.map((d) => Number(d.value)));
   const marks = ticks(Math.min(0, ...values), Math.max(0, ...values) || 1);
   const low = marks[0], high = marks[marks.length - 1];
-  const y = (v) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (v - low) / (high - low));
+  const y = (v) => TOP + (bottom - TOP) * (1 - (v - low) / (high - low));
   const names = spec.axis_config.categories;
   const band = (WIDTH - LEFT - RIGHT) / names.length;
   const x = (i) => LEFT + band * (i + 0.5);
   const most = Math.max(4, Math.floor(band / 6.2));
-  const { x_label: below, y_label: beside } = spec.axis_config;
   const drawn = [
     ...marks.flatMap((v) => [
       svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(v), y2: y(v),
         class: v === 0 ? "chart-zero" : "chart-line" }),
       label(LEFT - 8, y(v) + 4, number(v), { "text-anchor": "end" })]),
-    ...names.map((n, i) => hover(label(x(i), HEIGHT - BOTTOM + 18,
+    ...names.map((n, i) => hover(label(x(i), bottom + 18,
       n.length > most ? `${n.slice(0, most - 1)}…` : n), n)),
     below && label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, below, { class: "chart-axis" }),
-    beside && label(14, (TOP + HEIGHT - BOTTOM) / 2, beside, { class: "chart-axis",
-      transform: `rotate(-90 14 ${(TOP + HEIGHT - BOTTOM) / 2})` }),
+    beside && label(14, (TOP + bottom) / 2, beside, { class: "chart-axis",
+      transform: `rotate(-90 14 ${(TOP + bottom) / 2})` }),
   ];
   return { x, y, band, names, drawn };
 }

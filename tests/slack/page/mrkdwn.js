@@ -72,7 +72,7 @@ function closing(text, from) {
       const end = text.indexOf(text[at] === "<" ? ">" : "`", at + 1);
       if (end > 0) at = end;
     } else if (text[at] === marker && at > from + 1 && !/\s/.test(text[at - 1])
-      && !isWord(text[at + 1])) {
+      && !isWord(text[at + 1]) && text[at + 1] !== marker) {
       return at;
     }
   }
@@ -113,7 +113,8 @@ const READERS = {
 for (const [marker, tag] of Object.entries(STYLES)) {
   READERS[marker] = (text, at, world) => {
     const next = text[at + 1];
-    if (isWord(text[at - 1]) || next === undefined || /\s/.test(next) || next === marker) return null;
+    if (isWord(text[at - 1]) || text[at - 1] === marker) return null;
+    if (next === undefined || /\s/.test(next) || next === marker) return null;
     const end = closing(text, at);
     return end < 0 ? null : [h(tag, {}, inline(text.slice(at + 1, end), world)), end + 1];
   };
