@@ -64,11 +64,11 @@ class Page:
     def write(self, css, text):
         self.see(css).send_keys(text)
 
-    def choose(self, css, value):
-        from selenium.webdriver.support.ui import Select
-        Select(self.see(css)).select_by_value(value)
+    def clear(self, css):
+        self.see(css).clear()
 
     def send_form(self):
+        """Sends the form's last page, and waits until it is closed."""
         self.click("#modal-submit")
         deadline = time.monotonic() + PATIENCE
         while self.find("#modal"):
@@ -149,12 +149,16 @@ class Tour:
         page.write("#box", "/env create")
         page.picture("type")
         page.write("#box", "\n")
-        page.see("#modal[data-view=create]")
-        page.choose("#modal [data-block=template] select", "small")
-        page.write("#modal [data-block=name] input", "demo")
-        page.write("#modal [data-block=settings] input", "nodes=3")
-        page.write("#modal [data-block=reason] textarea", "Try the new ingress")
+        page.see("#modal[data-view=create] [data-block=template]")
+        page.click("#modal [data-block=template] label", "Small cluster")
         page.picture("form")
+        self.step("Its second page asks what such a cluster takes.")
+        page.click("#modal-submit")
+        page.write("#modal [data-block=name] input", "demo")
+        page.clear("#modal [data-block=set-nodes] input")
+        page.write("#modal [data-block=set-nodes] input", "3")
+        page.write("#modal [data-block=reason] textarea", "Try the new ingress")
+        page.picture("details")
         page.send_form()
 
     def look_for_it(self):

@@ -24,7 +24,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 TESTS = os.path.join(ROOT, "tests")
 sys.path.append(os.path.join(TESTS, "e2e"))
 
-from company import binary, load  # noqa: E402
+from built import built  # noqa: E402
+from company import load  # noqa: E402
 
 LONGEST_SOCKET = 107  # bytes of sun_path without its end: unix(7)
 SOCKET_NAME = "/.s.PGSQL.5432"
@@ -210,7 +211,7 @@ class World:
             TMPDIR=self.path("tmp"), ENVBOT_SLACK_API_URL=f"{self.url}/api/", ENVBOT_EKSCTL_PATH=eksctl.program,
             ENVBOT_TEMPLATES=self.path("templates"), ENVBOT_HTTP_LISTEN="127.0.0.1:0",
             ENVBOT_LIMITS_WARN_BEFORE=f"{self.life // 2}s {self.life // 4}s")
-        self.bot.start([binary(), "serve", "--config", os.path.join(HERE, "envbot.yaml")],
+        self.bot.start([built("envbot"), "serve", "--config", os.path.join(HERE, "envbot.yaml")],
                        environment)
         self.bot.until(self.bot_is_ready)
         self.note(f"{self.url}, process {os.getpid()}")

@@ -6,11 +6,11 @@ const COLOURS = ["#1264a3", "#e8912d", "#2bac76", "#b64598", "#6b7bd6", "#8d6e4c
 const WIDTH = 560, HEIGHT = 260, LEFT = 62, RIGHT = 12, TOP = 14;
 const colour = (i) => COLOURS[i % COLOURS.length];
 
-// Round steps over [low, high]: 1, 2 or 5 times a power of ten.
+// Round steps over [low, high]: 1, 2 or 5 times a power of ten, no finer than what number() shows.
 function ticks(low, high) {
   const rough = (high - low) / 4 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].find((s) => s * power >= rough) * power;
+  const step = Math.max(0.01, [1, 2, 5, 10].find((s) => s * power >= rough) * power);
   const out = [];
   for (let v = Math.floor(low / step) * step; v < high + step * 0.999; v += step) out.push(v);
   return out;
