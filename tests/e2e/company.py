@@ -180,6 +180,14 @@ class Company:
         channel, ts, _ = self.message(name, "card")
         return self.slack.click(user, channel, ts, "approve")
 
+    def form(self, user, template="small"):
+        """The id of the form that `create` opened for them, at its second page."""
+        self.slack.type(user, "C0GEN", "create")
+        view_id = self.slack.wait_for(lambda: self.slack.views(user), "a form opens")[-1]["view_id"]
+        answer = self.slack.submit(user, view_id, {"template": {"template": template}})
+        assert answer["response_action"] == "update", answer
+        return view_id
+
     def thread_text(self, name):
         channel, ts, _ = self.message(name)
         return "\n".join(m["text"] for m in self.slack.thread(channel, ts))

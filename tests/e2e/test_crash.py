@@ -105,12 +105,10 @@ def test_killed_after_the_commit_before_the_ack_of_a_click(gated):
 def test_killed_after_the_commit_before_the_ack_of_a_form(gated):
     c, gate = gated
     bot = c.serve()
-    ask(c, "create")
-    view = c.slack.wait_for(lambda: c.slack.views("U0DEV"), "the form")[0]
+    form = c.form("U0DEV")
     c.settle()
     held = gate.after("envbot handler", "COMMIT")
-    answer = meanwhile(c.slack.submit, "U0DEV", view["view_id"],
-                       {"name": {"name": "demo"}}, wait=0.5)
+    answer = meanwhile(c.slack.submit, "U0DEV", form, {"name": {"name": "demo"}}, wait=0.5)
     held.wait("the request is committed")
     bot.kill()
     gate.lift()

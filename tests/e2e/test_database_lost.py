@@ -35,8 +35,7 @@ class People:
             self.c.slack.type("U0DEV", "C0GEN", "create small demo")
             self.card = self.c.message("demo", "card")
         if act == "form":
-            self.c.slack.type("U0DEV", "C0GEN", "create")
-            self.view = self.c.slack.wait_for(lambda: self.c.slack.views("U0DEV"), "a form")[0]
+            self.form = self.c.form("U0DEV")
         self.c.settle()
 
     def do(self, act):
@@ -45,7 +44,7 @@ class People:
             return slack.type("U0DEV", "C0GEN", "create small demo", wait=20)
         if act == "click":
             return slack.click("U0APPR", self.card[0], self.card[1], "approve", wait=20)
-        return slack.submit("U0DEV", self.view["view_id"], {"name": {"name": "demo"}}, wait=20)
+        return slack.submit("U0DEV", self.form, {"name": {"name": "demo"}}, wait=20)
 
     def begin(self, act):
         answers = []

@@ -76,9 +76,12 @@ def test_at_once(company, on, bots):
     assert (c.environment_row("demo")["expires_at"] - before).total_seconds() == 3 * 3600
     assert thread(c, "demo").count("extended") == 1
 
-    # a command that opens a form, and the form
+    # a command that opens a form, and the form's two pages
     assert_same(c.slack.type("U0DEV", "C0GEN", "create", twice=on))
     view = open_form(c, "U0DEV")
+    first = c.slack.submit("U0DEV", view, {"template": {"template": "small"}}, twice=on)
+    assert_same(first)
+    assert first["response_action"] == "update"
     assert_same(c.slack.submit("U0DEV", view, {"name": {"name": "other"}}, twice=on))
     assert c.slack.views("U0DEV") == []
     c.message("other", "card")
@@ -108,8 +111,7 @@ def test_later_when_the_world_has_moved_on(company, on, bots):
     deleted = c.slack.type("U0DEV", "C0GEN", "delete demo")
     c.wait_state("demo", "deleted")
     refused = c.slack.type("U0DEV", "C0GEN", "delete demo")
-    c.slack.type("U0DEV", "C0GEN", "create")
-    formed = c.slack.submit("U0DEV", open_form(c, "U0DEV"), {"name": {"name": "form"}})
+    formed = c.slack.submit("U0DEV", c.form("U0DEV"), {"name": {"name": "form"}})
     c.message("form", "card")
     c.slack.type("U0DEV", "C0GEN", "withdraw form")
     ready(c)  # another demo: nothing of what is delivered again is about it
