@@ -10,12 +10,30 @@
 #include <string.h>
 #include <talloc.h>
 
-/* How long it may yet be extended: ttl.max counts from ready; the ceiling from creation. */
-static time_t latest_end(const struct environment *env, const struct template *t)
+/* Until when it may live: ttl.max counts from ready, the ceiling from the request. limit: which of
+   the two it is, in words. */
+static time_t latest_end(struct call *call, const struct environment *env, const struct template *t,
+                         const char **limit)
 {
     time_t by_max = env->ready_at + (time_t)t->ttl_max;
     time_t by_ceiling = env->created_at + (time_t)t->ttl_ceiling;
+    *limit = by_max < by_ceiling ? talloc_asprintf(call, "%s from when it was ready",
+                                                   duration_text(call, t->ttl_max))
+                                 : talloc_asprintf(call, "%s from when it was asked for",
+                                                   duration_text(call, t->ttl_ceiling));
     return by_max < by_ceiling ? by_max : by_ceiling;
+}
+
+static bool too_long(struct call *call, const struct environment *env, const char *limit,
+                     int64_t left, struct error *err)
+{
+    if (left < 60)
+        return error_set(err, ERROR_DENIED, "%s has all the time that %s allows: %s.", env->name,
+                         env->template, limit);
+    return error_set(err, ERROR_DENIED,
+                     "%s may live for %s, so at most %s more. Try `%s extend %s %s`.", env->name,
+                     limit, duration_text(call, left), call->app->config->slack.command, env->name,
+                     duration_short(call, left - left % 60));
 }
 
 static bool extend(struct call *call, struct environment *env, const char *given, struct error *err)
@@ -29,20 +47,10 @@ static bool extend(struct call *call, struct environment *env, const char *given
     if (!template_from_json(call, env->template, env->template_copy, &t, err))
         return false;
     if (strcmp(env->state, "ready") == 0) {
-        time_t latest = latest_end(env, t), wanted = env->expires_at + (time_t)more;
-        if (wanted > latest) {
-            int64_t left = latest - env->expires_at;
-            if (left < 60)
-                return error_set(err, ERROR_DENIED,
-                                 "%s has all the time that %s allows: %s from when it was ready.",
-                                 env->name, env->template, duration_text(call, t->ttl_max));
-            return error_set(err, ERROR_DENIED,
-                             "%s may live for %s from when it was ready, so at most %s more. Try "
-                             "`%s extend %s %s`.",
-                             env->name, duration_text(call, t->ttl_max), duration_text(call, left),
-                             call->app->config->slack.command, env->name,
-                             duration_short(call, left - left % 60));
-        }
+        const char *limit;
+        time_t latest = latest_end(call, env, t, &limit), wanted = env->expires_at + (time_t)more;
+        if (wanted > latest)
+            return too_long(call, env, limit, latest - env->expires_at, err);
         env->expires_at = wanted;
         env->ttl_seconds += more;
     }

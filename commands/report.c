@@ -38,19 +38,9 @@ static cJSON *readable(struct call *call, const cJSON *report)
     cJSON *teams = cJSON_GetObjectItemCaseSensitive(values, "teams");
     cJSON_ArrayForEach(row, teams)
     {
-        double wait = json_number(row, "median_wait", -1), limit = json_number(row, "limit", -1);
-        double cost = json_number(row, "cost", 0);
-        json_set_format(row, "environments_text", "%.0f", json_number(row, "environments", 0));
-        json_set_format(row, "hours_text", "%.1f", json_number(row, "hours", 0));
-        json_set_format(row, "cost_text", "$%s", text_money(call, cost, true));
-        json_set_number(row, "cost_rounded", (double)(int64_t)(cost * 100 + 0.5) / 100);
-        json_set_format(row, "approvals_text", "%.0f", json_number(row, "approvals", 0));
-        json_set_string(row, "wait_text", wait < 0 ? "–" : duration_text(call, (int64_t)wait));
-        json_set_string(row, "limit_text",
-                        limit < 0 ? "no limit"
-                                  : talloc_asprintf(call, "%.0f%% of $%s",
-                                                    json_number(row, "used_percent", 0),
-                                                    text_money(call, limit, false)));
+        report_words(row);
+        double spent = json_number(row, "cost", 0);
+        json_set_number(row, "cost_rounded", (double)(int64_t)(spent * 100 + 0.5) / 100);
         json_set_string(row, "short", text_cut(call, json_string_or_empty(row, "team"), 20));
     }
     double cost = json_number(report, "total.cost", 0);

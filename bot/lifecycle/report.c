@@ -50,7 +50,8 @@ static struct rows *ask(const void *ctx, struct db *db, const char *month, const
         " (SELECT coalesce(sum(greatest(hours, 0) * hourly_usd), 0) FROM ran) AS cost,"
         " (SELECT count(*) FROM said WHERE word = 'approve') AS approvals,"
         " (SELECT count(*) FROM said WHERE word = 'deny') AS denied,"
-        " (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY wait) FROM said) AS median_wait,"
+        " (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY wait) FROM said"
+        "  WHERE word = 'approve') AS median_wait,"
         " (SELECT monthly_usd FROM teams WHERE name = $1) AS limit_usd",
         P(team, month));
 }
@@ -116,19 +117,49 @@ char *report_csv(const void *ctx, const cJSON *report)
     return text;
 }
 
+/* "38% of $5,000", "no limit" */
+static char *limit_text(const void *ctx, const cJSON *row)
+{
+    double limit = json_number(row, "limit", -1);
+    if (limit < 0)
+        return talloc_strdup(ctx, "no limit");
+    if (limit == 0)
+        return talloc_strdup(ctx, "of $0");
+    return talloc_asprintf(ctx, "%.0f%% of $%s", json_number(row, "used_percent", 0),
+                           text_money(ctx, limit, false));
+}
+
+void report_words(cJSON *row)
+{
+    void *tmp = talloc_new(NULL);
+    double wait = json_number(row, "median_wait", -1);
+    json_set_format(row, "environments_text", "%.0f", json_number(row, "environments", 0));
+    json_set_format(row, "hours_text", "%.1f", json_number(row, "hours", 0));
+    json_set_format(row, "cost_text", "$%s", text_money(tmp, json_number(row, "cost", 0), true));
+    json_set_format(row, "approvals_text", "%.0f", json_number(row, "approvals", 0));
+    json_set_string(row, "wait_text", wait < 0 ? "-" : duration_text(tmp, (int64_t)wait));
+    json_set_string(row, "limit_text", limit_text(tmp, row));
+    talloc_free(tmp);
+}
+
 char *report_text(const void *ctx, const cJSON *report)
 {
-    char *text = talloc_asprintf(ctx, "%-20s %12s %10s %12s %10s %12s\n", "team", "environments",
-                                 "hours", "USD (est.)", "approvals", "median wait");
-    const cJSON *row;
-    cJSON_ArrayForEach(row, json_at(report, "teams"))
+    static const char *const columns[] = {"environments_text", "hours_text", "cost_text",
+                                          "approvals_text",    "wait_text",  "limit_text"};
+    char *text =
+        talloc_asprintf(ctx, "%-20s %12s %8s %12s %9s %12s %16s\n", "team", "environments", "hours",
+                        "cost (est.)", "approvals", "median wait", "of the limit");
+    const cJSON *each;
+    cJSON_ArrayForEach(each, json_at(report, "teams"))
     {
-        double wait = json_number(row, "median_wait", -1);
-        text = talloc_asprintf_append(
-            text, "%-20s %12.0f %10.1f %12s %10.0f %12s\n", json_string_or_empty(row, "team"),
-            json_number(row, "environments", 0), json_number(row, "hours", 0),
-            text_money(ctx, json_number(row, "cost", 0), true), json_number(row, "approvals", 0),
-            wait < 0 ? "-" : duration_text(ctx, (int64_t)wait));
+        cJSON *row = json_own(ctx, cJSON_Duplicate(each, true));
+        report_words(row);
+        text = talloc_asprintf_append(text, "%-20s", json_string_or_empty(row, "team"));
+        static const int widths[] = {12, 8, 12, 9, 12, 16};
+        for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+            text = talloc_asprintf_append(text, " %*s", widths[i],
+                                          json_string_or_empty(row, columns[i]));
+        text = talloc_strdup_append(text, "\n");
     }
     return text;
 }
