@@ -1,424 +1,517 @@
 #!/usr/bin/python3 -E
-"""Plays eksctl: the flags that envbot uses, the real one's log lines, and a folder that plays AWS.
+"""Plays eksctl: the flags that envbot uses, the real one's log lines, its exit codes.
 
-STATE/stacks.json holds stacks with the times at which they change, so that they go on when this
-program is killed, as CloudFormation's do. STATE/pace.json says how fast things go and what fails.
-STATE/calls.jsonl gets a line for each call. The first argument is the folder (see install.py).
+The first argument is the folder that plays AWS (state.py); install.py makes a program of both.
 """
 
-import fcntl
-import fnmatch
+import hashlib
 import json
 import os
+import re
+import signal
 import sys
 import time
 
-STATE = sys.argv[1]
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import state  # noqa: E402
+from state import Locked, cluster_stack, fault, pace, stacks_of, status  # noqa: E402
+
 ARGS = sys.argv[2:]
 VERSION = "0.230.0"
+VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
+OWNER = "alpha.eksctl.io/cluster-name"
+# Where logs go: to stdout, unless the answer itself is JSON or YAML there.
+stream = sys.stdout
 
 
-def path(name):
-    return os.path.join(STATE, name)
-
-
-class Locked:
-    """The stacks, read and written under a lock."""
-
-    def __enter__(self):
-        self.lock = open(path("lock"), "w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        try:
-            with open(path("stacks.json")) as file:
-                self.stacks = json.load(file)
-        except FileNotFoundError:
-            self.stacks = {}
-        self.before = json.dumps(self.stacks)
-        return self.stacks
-
-    def __exit__(self, *_):
-        if json.dumps(self.stacks) != self.before:
-            with open(path("stacks.json.new"), "w") as file:
-                json.dump(self.stacks, file, indent=1)
-            os.rename(path("stacks.json.new"), path("stacks.json"))
-        self.lock.close()
-
-
-def pace():
-    try:
-        with open(path("pace.json")) as file:
-            return json.load(file)
-    except FileNotFoundError:
-        return {}
-
-
-def fault(command, name, phase=None):
-    """Takes one matching fault off the list."""
-    with open(path("pace.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        settings = pace()
-        for entry in settings.get("faults", []):
-            if entry["command"] != command or not fnmatch.fnmatch(name, entry.get("match", "*")):
-                continue
-            if phase != entry.get("phase") or entry.get("count", 1) <= 0:
-                continue
-            entry["count"] = entry.get("count", 1) - 1
-            with open(path("pace.json.new"), "w") as file:
-                json.dump(settings, file)
-            os.rename(path("pace.json.new"), path("pace.json"))
-            return entry
-    return None
-
-
-def record(**fields):
-    with open(path("calls.jsonl"), "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(json.dumps(fields) + "\n")
-
-
-def log(text, icon="ℹ", stream=None):
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-    print(f"{stamp} [{icon}]  {text}", file=stream or sys.stdout, flush=True)
+def log(text, icon="ℹ"):
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S")  # local time, without a zone
+    print(f"{stamp} [{icon}]  {text}", file=stream, flush=True)
 
 
 def die(text):
     print(f"Error: {text}", file=sys.stderr, flush=True)
-    record(at=time.time(), pid=os.getpid(), argv=ARGS, ended="error", error=text)
+    state.record(at=time.time(), pid=os.getpid(), argv=ARGS, ended="error", error=text)
     sys.exit(1)
 
 
-# -- stacks, by the clock -------------------------------------------------------------------------
-def status(stack):
-    """What CloudFormation says of it now."""
-    now = time.time()
-    if stack.get("delete_at") is not None:
-        if now < stack["delete_at"]:
-            return "DELETE_IN_PROGRESS"
-        return "DELETE_FAILED" if stack.get("delete_fails") else "DELETE_COMPLETE"
-    if now < stack["done_at"]:
-        return "CREATE_IN_PROGRESS"
-    return "ROLLBACK_COMPLETE" if stack.get("fails") else "CREATE_COMPLETE"
-
-
-def stacks_of(stacks, name, region):
-    return [s for s in stacks.values() if s["cluster"] == name and s["region"] == region
-            and status(s) != "DELETE_COMPLETE"]
-
-
-def cluster_stack(stacks, name, region):
-    for stack in stacks_of(stacks, name, region):
-        if stack["kind"] == "cluster":
-            return stack
-    return None
-
-
-def put_stack(kind, name, region, tags, seconds, suffix, **more):
-    with Locked() as stacks:
-        stack_name = f"eksctl-{name}-{suffix}"
-        key = f"{region}/{stack_name}"
-        if key in stacks and status(stacks[key]) != "DELETE_COMPLETE":
-            return None
-        stacks[key] = {"name": stack_name, "cluster": name, "region": region, "kind": kind,
-                       "tags": tags, "created_at": time.time(),
-                       "done_at": time.time() + seconds, "delete_at": None, **more}
-        return key
-
-
-def get_stack(key):
-    with Locked() as stacks:
-        return stacks.get(key)
-
-
 # -- arguments ------------------------------------------------------------------------------------
-FLAGS = {  # name -> takes a value
-    "create cluster": {"-f": 1, "--config-file": 1, "--timeout": 1, "--write-kubeconfig": 2,
-                       "-C": 1, "--color": 1, "-v": 1, "--verbose": 1, "--cfn-role-arn": 1,
-                       "--dry-run": 2, "--kubeconfig": 1, "--name": 1, "--region": 1, "-r": 1,
-                       "--version": 1, "--nodes": 1, "--tags": 1, "--fargate": 2, "--zones": 1},
-    "delete cluster": {"--name": 1, "-n": 1, "--region": 1, "-r": 1, "--wait": 2, "-w": 2,
-                       "--force": 2, "--disable-nodegroup-eviction": 2, "--timeout": 1,
-                       "--parallel": 1, "-C": 1, "--color": 1, "-v": 1, "--cfn-role-arn": 1,
-                       "-f": 1},
-    "get cluster": {"--name": 1, "-n": 1, "--region": 1, "-r": 1, "-o": 1, "--output": 1, "-C": 1,
-                    "--color": 1, "-v": 1},
-    "utils describe-stacks": {"--cluster": 1, "--region": 1, "-r": 1, "-o": 1, "--output": 1,
-                              "-C": 1, "--color": 1, "-v": 1},
-    "utils schema": {}, "utils describe-cluster-versions": {"--region": 1, "-r": 1},
-    "version": {"-o": 1, "--output": 1},
+VALUE, FLAG = 1, 2
+COMMON = {"--color": VALUE, "--verbose": VALUE, "--profile": VALUE, "--help": FLAG}
+CLUSTER = {"--name": VALUE, "--region": VALUE, "--timeout": VALUE, "--cfn-role-arn": VALUE,
+           "--config-file": VALUE}
+OF_NODES = ("--nodegroup-name", "--node-type", "--nodes", "--nodes-min", "--nodes-max",
+            "--node-volume-size", "--instance-types")
+FLAGS = {
+    "create cluster": {
+        **COMMON, **CLUSTER, "--write-kubeconfig": FLAG, "--kubeconfig": VALUE,
+        "--auto-kubeconfig": FLAG, "--set-kubeconfig-context": FLAG, "--dry-run": FLAG,
+        "--cfn-disable-rollback": FLAG, "--nodegroup-parallelism": VALUE, "--version": VALUE,
+        "--tags": VALUE, "--zones": VALUE, "--fargate": FLAG, "--enable-auto-mode": FLAG,
+        "--support-type": VALUE, "--vpc-cidr": VALUE, "--managed": FLAG, "--spot": FLAG,
+        **{name: VALUE for name in OF_NODES}},
+    "delete cluster": {**COMMON, **CLUSTER, "--wait": FLAG, "--force": FLAG,
+                       "--disable-nodegroup-eviction": FLAG, "--parallel": VALUE},
+    "get cluster": {**COMMON, "--name": VALUE, "--region": VALUE, "--output": VALUE},
+    "utils describe-stacks": {**COMMON, "--cluster": VALUE, "--region": VALUE, "--output": VALUE},
+    "utils describe-cluster-versions": {**COMMON, "--region": VALUE},
+    "version": {"--output": VALUE},
 }
 SHORT = {"-f": "--config-file", "-C": "--color", "-v": "--verbose", "-r": "--region",
-         "-n": "--name", "-o": "--output", "-w": "--wait"}
-NOT_WITH_FILE = ("--name", "--region", "--version", "--nodes", "--tags", "--fargate", "--zones")
+         "-p": "--profile", "-n": "--name", "-o": "--output", "-w": "--wait", "-t": "--node-type",
+         "-N": "--nodes", "-m": "--nodes-min", "-M": "--nodes-max", "-h": "--help"}
+NOT_WITH_FILE = ("--name", "--region", "--version", "--support-type", "--tags", "--zones",
+                 "--fargate", "--vpc-cidr", "--enable-auto-mode", "--managed", "--spot") + OF_NODES
+NOT_IN_A_PLAN = ("--timeout", "--profile", "--cfn-role-arn", "--cfn-disable-rollback",
+                 "--kubeconfig", "--auto-kubeconfig", "--write-kubeconfig",
+                 "--set-kubeconfig-context")
 
 
 def parse(command, words):
-    known, flags = FLAGS[command], {}
-    words = list(words)
+    known, flags, words = FLAGS[command], {}, list(words)
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
-        if name not in known:
-            kind = "unknown shorthand flag" if not name.startswith("--") else "unknown flag"
-            die(f"{kind}: {name}")
-        if known[name] == 1 and not equals:
+        full = SHORT.get(name, name)
+        if not name.startswith("-"):
+            flags.setdefault("", []).append(word)
+            continue
+        if full not in known:
+            die(f"unknown flag: {name}" if name.startswith("--") else
+                f"unknown shorthand flag: '{name[1:2]}' in {name}")
+        if known[full] == VALUE and not equals:
             if not words:
                 die(f"flag needs an argument: {name}")
             value = words.pop(0)
-        flags[SHORT.get(name, name)] = value if equals or known[name] == 1 else "true"
-    if flags.get("--color", "true") not in ("true", "false", "fabulous"):
-        die("invalid value for --color")
+        flags[full] = value if equals or known[full] == VALUE else "true"
+    check_values(known, flags)
     return flags
+
+
+def check_values(known, flags):
+    for name, value in flags.items():
+        if name and known[name] == FLAG and value not in ("true", "false"):
+            die(f'invalid argument "{value}" for "{name}" flag: strconv.ParseBool: parsing "{value}": '
+                "invalid syntax")
+    if flags.get("--color", "true") not in ("true", "false", "fabulous"):
+        die(f'invalid argument "{flags["--color"]}" for "-C, --color" flag')
+    if not re.fullmatch(r"[0-5]", flags.get("--verbose", "3")):
+        die(f'invalid argument "{flags["--verbose"]}" for "-v, --verbose" flag')
+    if "--timeout" in flags and seconds_of(flags["--timeout"]) is None:
+        die(f'invalid argument "{flags["--timeout"]}" for "--timeout" flag: time: invalid duration '
+            f'"{flags["--timeout"]}"')
+    if flags.get("--output", "table") not in ("table", "json", "yaml"):
+        die(f'unknown output printer type: expected {{"yaml","json","table"}} but got '
+            f'"{flags["--output"]}"')
+
+
+def seconds_of(text):
+    """Go's durations, as far as people write them: 40m, 1h30m, 90s. None: that is none."""
+    parts = re.findall(r"([0-9.]+)(h|ms|m|s)", text)
+    if not parts or "".join(n + u for n, u in parts) != text:
+        return None
+    return sum(float(n) * {"h": 3600, "m": 60, "s": 1, "ms": 0.001}[u] for n, u in parts)
+
+
+def require_name(flags, name="--name"):
+    held = flags.get("", [])
+    if len(held) > 1:
+        die(f'only one argument is allowed to be used as a name ("{held[0]}" "{held[1]}")')
+    found = flags.get(name) or (held[0] if held else "")
+    if not found:
+        die(f"{name} must be set")
+    return found
+
+
+# -- what goes wrong on demand --------------------------------------------------------------------
+def act_out(entry, failure):
+    """A fault that is not a stack's failure."""
+    if entry["do"] == "hang":
+        while True:
+            time.sleep(3600)
+    if entry["do"] == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if entry["do"] == "expired_token":
+        log("ExpiredToken: The security token included in the request is expired\n"
+            "\tstatus code: 403, request id: 00000000-0000-0000-0000-000000000000", "✖")
+        die(failure)
+    if entry["do"] == "throttle":
+        log("Throttling: Rate exceeded\n"
+            "\tstatus code: 400, request id: 00000000-0000-0000-0000-000000000000", "✖")
+        die(failure)
+    if entry["do"] == "fail":
+        log(entry["reason"], "✖")
+        die(failure)
+
+
+def act_on_question(command, name):
+    entry = fault(command, name or "")
+    if entry:
+        act_out(entry, f'{entry.get("reason", "Throttling: Rate exceeded")} ({command})')
+
+
+# -- waiting --------------------------------------------------------------------------------------
+class Late(Exception):
+    """A wait that took longer than --timeout."""
+
+
+def wait_for_stack(key, label, seconds, limit):
+    """Waits as eksctl does, saying so at first and now and then; returns the final status."""
+    tick = pace().get("tick_seconds", max(seconds / 6, 0.1))
+    began = said = time.time()
+    log(f'waiting for CloudFormation stack "{label}"')
+    while True:
+        stack = state.get_stack(key)
+        now = status(stack) if stack else "DELETE_COMPLETE"
+        if not now.endswith("IN_PROGRESS"):
+            return now
+        if time.time() - began > limit:
+            raise Late
+        if time.time() - said >= tick:
+            said = time.time()
+            log(f'waiting for CloudFormation stack "{label}"')
+        time.sleep(0.02)
 
 
 # -- create ---------------------------------------------------------------------------------------
 def read_config(flags):
-    import yaml  # only here: the other commands start faster without it
-    import clusterconfig
+    import clusterconfig  # only here: the other commands start faster without YAML
     for name in NOT_WITH_FILE:
         if name in flags:
             die(f"cannot use {name} when --config-file/-f is set")
+    if "" in flags:
+        die(f'cannot use name argument "{flags[""][0]}" when --config-file/-f is set')
     source = flags.get("--config-file")
     if not source:
-        die("stand-in: only create cluster -f is played")
-    text = sys.stdin.read() if source == "-" else open(source, encoding="utf-8").read()
+        die("only `create cluster -f FILE` is played here")
     try:
-        config = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        die(f'loading config file "{source}": error converting YAML to JSON: {error}')
-    problem = clusterconfig.check(config)
-    if problem:
-        die(f'loading config file "{source}": {problem}')
-    return config, text
+        text = sys.stdin.read() if source == "-" else open(source, encoding="utf-8").read()
+    except OSError as error:
+        die(f'loading config file "{source}": open {source}: {error.strerror.lower()}')
+    return text, source, clusterconfig
 
 
-def wait_for_stack(key, label):
-    """Waits as eksctl does; returns the final status."""
-    log(f'waiting for CloudFormation stack "{label}"')
-    while True:
-        stack = get_stack(key)
-        now = status(stack) if stack else "DELETE_COMPLETE"
-        if not now.endswith("IN_PROGRESS"):
-            return now
-        time.sleep(0.02)
+class Creation:
+    """One `create cluster`, from its plan to its last line."""
 
+    def __init__(self, config, flags):
+        meta = config["metadata"]
+        self.config, self.name, self.region = config, meta["name"], meta["region"]
+        self.tags = {**(meta.get("tags") or {}), OWNER: self.name}
+        self.version = meta.get("version") or "1.34"
+        self.version = {"auto": "1.34", "latest": VERSIONS[-1]}.get(self.version, self.version)
+        self.groups = config.get("managedNodeGroups") or []
+        self.profiles = config.get("fargateProfiles") or []
+        self.auto = (config.get("autoModeConfig") or {}).get("enabled")
+        self.seconds = pace().get("create_seconds", 2)
+        self.limit = seconds_of(flags.get("--timeout", "25m"))
+        self.failure = f'failed to create cluster "{self.name}"'
 
-def act_out(entry, name):
-    """A fault that is not a stack's failure."""
-    if entry["do"] == "hang":
-        while True:
-            time.sleep(1)
-    if entry["do"] == "crash":
-        os.kill(os.getpid(), 9)
-    if entry["do"] == "expired_token":
-        log("ExpiredToken: The security token included in the request is expired", "✖")
-        die(f'failed to create cluster "{name}"')
-    if entry["do"] == "throttle":
-        log("Throttling: Rate exceeded\n\tstatus code: 400, request id: 00000000", "✖")
-        die(f'failed to create cluster "{name}"')
+    def say_plan(self):
+        kinds = [kind for kind, held in (("managed nodes", self.groups),
+                                         ("Fargate profile", self.profiles)) if held]
+        zones = self.config.get("availabilityZones")
+        if not zones:
+            zones = [f"{self.region}{letter}" for letter in "bac"]
+            log(f"setting availability zones to [{' '.join(zones)}]")
+        for i, zone in enumerate(zones):
+            log(f"subnets for {zone} - public:192.168.{i * 32}.0/19 "
+                f"private:192.168.{(i + len(zones)) * 32}.0/19")
+        for group in self.groups:
+            family = group.get("amiFamily", "AmazonLinux2023")
+            log(f'nodegroup "{group["name"]}" will use "" [{family}/{self.version}]')
+        if self.auto:
+            log("Auto Mode will be enabled and nodes will be managed by EKS")
+        log(f"using Kubernetes version {self.version}")
+        log(f'creating EKS cluster "{self.name}" in "{self.region}" region with '
+            f'{" and ".join(kinds)}')
+        for group in self.groups:
+            log(f'1 nodegroup ({group["name"]}) was included (based on the include/exclude rules)')
+        log("if you encounter any issues, check CloudFormation console or try 'eksctl utils "
+            f"describe-stacks --region={self.region} --cluster={self.name}'")
+        tasks = "".join(f'\n    create managed nodegroup "{g["name"]}",' for g in self.groups)
+        tasks += "\n    create fargate profiles," if self.profiles else ""
+        log(f'\n{2 if tasks else 1} sequential tasks: {{ create cluster control plane "{self.name}",'
+            f"{tasks} \n}}\n")
 
+    def die_late(self, label):
+        log(f'exceeded max wait time for StackCreateComplete waiter while waiting for CloudFormation '
+            f'stack "{label}"', "✖")
+        self.give_up()
 
-def fail_stack(key, name, region, label, reason):
-    log(f'unexpected status "ROLLBACK_IN_PROGRESS" while waiting for CloudFormation stack '
-        f'"{label}"', "✖")
-    log("fetching stack events in attempt to troubleshoot the root cause of the failure")
-    log("AWS::IAM::Policy/PolicyCloudWatchMetrics: CREATE_FAILED – \"Resource creation cancelled\"",
-        "✖")
-    log(reason, "✖")
-    log("1 error(s) occurred and cluster hasn't been created properly, you may wish to check "
-        "CloudFormation console", "!")
-    log(f"to cleanup resources, run 'eksctl delete cluster --region={region} --name={name}'")
-    die(f'failed to create cluster "{name}"')
+    def give_up(self):
+        log("1 error(s) occurred and cluster hasn't been created properly, you may wish to check "
+            "CloudFormation console", "!")
+        log(f"to cleanup resources, run 'eksctl delete cluster --region={self.region} "
+            f"--name={self.name}'")
+        die(self.failure)
 
+    def fail_stack(self, label, reason):
+        log(f'unexpected status "ROLLBACK_IN_PROGRESS" while waiting for CloudFormation stack '
+            f'"{label}"', "✖")
+        log("fetching stack events in attempt to troubleshoot the root cause of the failure")
+        # Events are newest first: what was cancelled comes before what it was cancelled for.
+        log("AWS::IAM::Policy/PolicyCloudWatchMetrics: CREATE_FAILED – \"Resource creation "
+            "cancelled\"", "✖")
+        log(reason, "✖")
+        self.give_up()
 
-def build_stack(kind, phase, name, region, tags, seconds, suffix, title):
-    entry = fault("create", name, phase)
-    label = f"eksctl-{name}-{suffix}"
-    log(f'building {title} "{label}"')
-    key = put_stack(kind, name, region, tags, seconds, suffix,
-                    fails=bool(entry and entry["do"] == "fail"))
-    if not key:
-        die(f'creating CloudFormation stack "{label}": operation error CloudFormation: CreateStack, '
-            f'AlreadyExistsException: Stack [{label}] already exists')
-    log(f'deploying stack "{label}"')
-    if entry and entry["do"] != "fail":
-        act_out(entry, name)
-    if not wait_for_stack(key, label).startswith("CREATE"):
-        fail_stack(key, name, region, label, entry["reason"] if entry else "stack failed")
+    def stack(self, kind, suffix, title, share, tags, **more):
+        phase = "control-plane" if kind == "cluster" else "nodegroup"
+        entry = fault("create", self.name, phase)
+        label, seconds = f"eksctl-{self.name}-{suffix}", self.seconds * share
+        log(f'building {title} "{label}"')
+        key = state.put_stack(kind, self.name, self.region, tags, seconds, suffix,
+                              fails=bool(entry and entry["do"] == "fail"), **more)
+        if not key:
+            log("1 error(s) occurred and cluster hasn't been created properly, you may wish to check "
+                "CloudFormation console", "!")
+            die(f'creating CloudFormation stack "{label}": operation error CloudFormation: '
+                f"CreateStack, https response error StatusCode: 400, AlreadyExistsException: Stack "
+                f"[{label}] already exists")
+        log(f'deploying stack "{label}"')
+        if entry and entry["do"] != "fail":
+            act_out(entry, self.failure)
+        try:
+            if not wait_for_stack(key, label, seconds, self.limit).startswith("CREATE"):
+                self.fail_stack(label, entry["reason"] if entry else "stack failed")
+        except Late:
+            self.die_late(label)
+
+    def phase(self, name):
+        entry = fault("create", self.name, name)
+        if entry:
+            act_out(entry, self.failure)
+
+    def control_plane(self):
+        self.stack("cluster", "cluster", "cluster stack", 0.5, self.tags, version=self.version)
+        if self.auto:
+            return
+        for addon in ("vpc-cni", "kube-proxy", "coredns", "metrics-server"):
+            log(f"creating addon: {addon}")
+            self.phase("addons")
+            log(f"successfully created addon: {addon}")
+
+    def nodes(self):
+        for group in self.groups:
+            tags = {**self.tags, **(group.get("tags") or {}),
+                    "alpha.eksctl.io/nodegroup-name": group["name"]}
+            self.stack("nodegroup", f"nodegroup-{group['name']}", "managed nodegroup stack",
+                       0.4 / len(self.groups), tags)
+            with Locked() as stacks:
+                stack = cluster_stack(stacks, self.name, self.region)
+                if stack:
+                    stack["nodes"] = stack.get("nodes", 0) + group.get("desiredCapacity", 2)
+        for profile in self.profiles:
+            log(f'creating Fargate profile "{profile["name"]}" on EKS cluster "{self.name}"')
+            self.phase("nodegroup")
+            time.sleep(self.seconds * 0.4 / len(self.profiles))
+            log(f'created Fargate profile "{profile["name"]}" on EKS cluster "{self.name}"')
+
+    def say_ready(self):
+        log("waiting for the control plane to become ready")
+        self.phase("ready")
+        time.sleep(self.seconds * 0.1)
+        # Without kubectl a creation that went well says this, and it is no failure.
+        log("kubectl not found, v1.10.0 or newer is required", "✖")
+        log("cluster should be functional despite missing (or misconfigured) client binaries")
+        log(f'all EKS cluster resources for "{self.name}" have been created', "✔")
+        if fault("create", self.name, "done"):
+            die(self.failure)
+        for group in self.groups:
+            count = group.get("desiredCapacity", 2)
+            log(f'nodegroup "{group["name"]}" has {count} node(s)')
+            for n in range(count):
+                log(f'node "ip-192-168-0-{n + 10}.{self.region}.compute.internal" is ready')
+            log(f'waiting for at least {group.get("minSize", count)} node(s) to become ready in '
+                f'"{group["name"]}"')
+        if self.groups:
+            log(f'created {len(self.groups)} managed nodegroup(s) in cluster "{self.name}"', "✔")
+        log(f'EKS cluster "{self.name}" in "{self.region}" region is ready', "✔")
 
 
 def create(flags):
-    config, text = read_config(flags)
-    name, region = config["metadata"]["name"], config["metadata"]["region"]
-    record(at=time.time(), pid=os.getpid(), argv=ARGS, stdin=text, cwd=os.getcwd(),
-           environment=sorted(os.environ), started=True)
-    tags = config["metadata"].get("tags", {})
-    version = config["metadata"].get("version", "1.34")
-    seconds = pace().get("create_seconds", 2)
-    groups = config.get("managedNodeGroups", [])
-    entry = fault("create", name)
-    if entry and entry["do"] not in ("exit1_but_done",):
-        act_out(entry, name)
+    text, source, clusterconfig = read_config(flags)
+    began(stdin=text)
+    config, problem = clusterconfig.read(text)
+    if problem:
+        die(f'loading config file "{source}": {problem}' if config is None else problem)
+    if flags.get("--dry-run") == "true":
+        for name in NOT_IN_A_PLAN:
+            if name in flags:
+                die(f"cannot use {name} with --dry-run as this option cannot be represented in "
+                    "ClusterConfig")
+        print(clusterconfig.normalised(config), end="")
+        return
+    one = Creation(config, flags)
     log(f"eksctl version {VERSION}")
-    log(f"using region {region}")
-    log(f"setting availability zones to [{region}b {region}a {region}c]")
-    for group in groups:
-        log(f'nodegroup "{group["name"]}" will use "" [AmazonLinux2023/{version}]')
-    log(f"using Kubernetes version {version}")
-    log(f'creating EKS cluster "{name}" in "{region}" region with '
-        f'{"managed nodes" if groups else "Fargate profile"}')
-    log("if you encounter any issues, check CloudFormation console or try 'eksctl utils "
-        f"describe-stacks --region={region} --cluster={name}'")
-    print(f'\n2 sequential tasks: {{ create cluster control plane "{name}", \n    '
-          f'{len(groups)} task: {{ create managed nodegroup }} \n}}', flush=True)
-    build_stack("cluster", "control-plane", name, region, tags, seconds * 0.5, "cluster",
-                "cluster stack")
-    with Locked() as stacks:
-        stack = cluster_stack(stacks, name, region)
-        stack["version"] = version
-    for addon in ("vpc-cni", "kube-proxy", "coredns"):
-        log(f"creating addon: {addon}")
-        entry = fault("create", name, "addons")
-        if entry:
-            act_out(entry, name)
-        log(f"successfully created addon: {addon}")
-    for group in groups:
-        build_stack("nodegroup", "nodegroup", name, region, {**tags, **group.get("tags", {})},
-                    seconds * 0.4, f"nodegroup-{group['name']}", "managed nodegroup stack")
-        with Locked() as stacks:
-            stack = cluster_stack(stacks, name, region)
-            stack["nodes"] = stack.get("nodes", 0) + group.get("desiredCapacity", 2)
-    log("waiting for the control plane to become ready")
-    time.sleep(seconds * 0.1)
-    log("kubectl not found, v1.10.0 or newer is required", "✖")
-    log("cluster should be functional despite missing (or misconfigured) client binaries")
-    log(f'all EKS cluster resources for "{name}" have been created', "✔")
-    if entry and entry["do"] == "exit1_but_done":
-        die(f'failed to create cluster "{name}"')
-    for group in groups:
-        log(f'nodegroup "{group["name"]}" has {group.get("desiredCapacity", 2)} node(s)')
-    log(f"created {len(groups)} managed nodegroup(s) in cluster \"{name}\"", "✔")
-    log(f'EKS cluster "{name}" in "{region}" region is ready', "✔")
+    log(f"using region {one.region}")
+    entry = fault("create", one.name)
+    # "exit1_but_done" is a creation that goes well and yet ends in 1.
+    if entry and entry["do"] != "exit1_but_done":
+        act_out(entry, one.failure)
+    one.say_plan()
+    one.control_plane()
+    one.nodes()
+    one.say_ready()
+    if entry:
+        die(one.failure)
 
 
 # -- delete ---------------------------------------------------------------------------------------
-def begin_delete(stack_key, seconds, fails):
-    with Locked() as stacks:
-        stack = stacks[stack_key]
-        if stack.get("delete_at") is None or (status(stack) == "DELETE_FAILED"):
-            stack["delete_at"] = time.time() + seconds
-            stack["delete_fails"] = fails
-
-
 def delete(flags):
-    name, region = flags.get("--name"), flags.get("--region")
-    record(at=time.time(), pid=os.getpid(), argv=ARGS, cwd=os.getcwd(),
-           environment=sorted(os.environ), started=True)
-    seconds = pace().get("delete_seconds", 1)
+    began()
+    name, region = require_name(flags), flags.get("--region") or os.environ.get("AWS_REGION", "")
+    failure = f'failed to delete cluster "{name}"'
+    entry = fault("delete", name)
+    if entry and entry["do"] not in ("fail", "exit1_but_done"):
+        act_out(entry, failure)
     with Locked() as stacks:
         mine = [(k, s) for k, s in stacks.items() if s in stacks_of(stacks, name, region)]
-    entry = fault("delete", name)
-    if entry and entry["do"] != "fail":
-        act_out(entry, name)
-    log(f'deleting EKS cluster "{name}"')
     if not mine and flags.get("--force") != "true":
-        die(f"fetching cluster status to determine operability: operation error EKS: "
-            f"DescribeCluster, ResourceNotFoundException: No cluster found for name: {name}.")
-    log("will drain 0 unmanaged nodegroup(s) in cluster")
+        die("fetching cluster status to determine operability: unable to describe cluster control "
+            "plane: operation error EKS: DescribeCluster, https response error StatusCode: 404, "
+            f"ResourceNotFoundException: No cluster found for name: {name}.")
+    log(f'deleting EKS cluster "{name}"')
+    log(f'will drain 0 unmanaged nodegroup(s) in cluster "{name}"')
+    log("deleted 0 Fargate profile(s)")
     log("cleaning up AWS load balancers created by Kubernetes objects of Kind Service, Ingress, or "
         "Gateway")
-    for kind in ("nodegroup", "cluster"):
-        for key, stack in [m for m in mine if m[1]["kind"] == kind]:
-            fails = bool(entry and entry["do"] == "fail" and kind == "cluster")
-            begin_delete(key, seconds / 2, fails)
-            log(f'will delete stack "{stack["name"]}"')
-            if kind == "cluster" and flags.get("--wait") != "true":
-                continue
-            log(f'waiting for stack "{stack["name"]}" to get deleted')
-            if wait_for_stack(key, stack["name"]) == "DELETE_FAILED":
-                log(f'unexpected status "DELETE_FAILED" while waiting for CloudFormation stack '
-                    f'"{stack["name"]}"', "✖")
-                log("fetching stack events in attempt to troubleshoot the root cause of the failure")
-                log(entry["reason"] if entry else
-                    "AWS::EC2::VPC/VPC: DELETE_FAILED – \"DependencyViolation\"", "✖")
-                die(f"failed to delete cluster with nodegroup(s)")
+    groups = [m for m in mine if m[1]["kind"] == "nodegroup"]
+    tasks = "".join(f'\n    delete nodegroup "{s["name"]}" [async],' for _, s in groups)
+    log(f'\n{1 + bool(tasks)} sequential tasks: {{{tasks} delete cluster control plane "{name}" '
+        "[async] \n}\n")
+    seconds, limit = pace().get("delete_seconds", 1) / 2, seconds_of(flags.get("--timeout", "25m"))
+    for key, stack in groups + [m for m in mine if m[1]["kind"] == "cluster"]:
+        last = stack["kind"] == "cluster"
+        fails = bool(entry and entry["do"] == "fail" and last)
+        log(f'will delete stack "{stack["name"]}"')
+        state.begin_delete(key, seconds, fails)
+        if last and flags.get("--wait") != "true":
+            continue
+        wait_for_deletion(key, stack, seconds, limit, entry, failure)
     log("all cluster resources were deleted", "✔")
+    if entry:
+        die(failure)
+
+
+def wait_for_deletion(key, stack, seconds, limit, entry, failure):
+    log(f'waiting for stack "{stack["name"]}" to get deleted')
+    try:
+        ended = wait_for_stack(key, stack["name"], seconds, limit)
+    except Late:
+        log(f'exceeded max wait time for StackDeleteComplete waiter', "✖")
+        die(failure)
+    if ended == "DELETE_FAILED":
+        log(f'unexpected status "DELETE_FAILED" while waiting for CloudFormation stack '
+            f'"{stack["name"]}"', "✖")
+        log("fetching stack events in attempt to troubleshoot the root cause of the failure")
+        log(entry["reason"] if entry else
+            "AWS::EC2::VPC/VPC: DELETE_FAILED – \"The vpc has dependencies and cannot be deleted. "
+            "(DependencyViolation)\"", "✖")
+        die(failure)
 
 
 # -- questions ------------------------------------------------------------------------------------
 def describe(stack):
-    state = status(stack)
-    return {"Name": stack["cluster"], "Version": stack.get("version", "1.34"),
-            "Status": {"CREATE_IN_PROGRESS": "CREATING", "DELETE_IN_PROGRESS": "DELETING",
-                       "CREATE_COMPLETE": "ACTIVE"}.get(state, "FAILED"),
-            "Endpoint": f"https://{abs(hash(stack['name'])):X}.gr7.{stack['region']}.eks."
-                        "amazonaws.com",
-            "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stack["created_at"])),
-            "Arn": f"arn:aws:eks:{stack['region']}:111122223333:cluster/{stack['cluster']}",
-            "Tags": stack["tags"], "PlatformVersion": "eks.9"}
+    endpoint = hashlib.sha256(stack["name"].encode()).hexdigest()[:32].upper()
+    return {
+        "Name": stack["cluster"], "Version": stack.get("version", "1.34"),
+        "Status": {"CREATE_IN_PROGRESS": "CREATING", "DELETE_IN_PROGRESS": "DELETING",
+                   "CREATE_COMPLETE": "ACTIVE"}.get(status(stack), "FAILED"),
+        "Endpoint": f"https://{endpoint}.gr7.{stack['region']}.eks.amazonaws.com",
+        "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stack["created_at"])),
+        "Arn": f"arn:aws:eks:{stack['region']}:111122223333:cluster/{stack['cluster']}",
+        "Tags": stack["tags"], "PlatformVersion": "eks.9"}
 
 
-def unanswered(name):
-    left = pace().get("get_fails", 0)
-    if left:
-        settings = pace()
-        settings["get_fails"] = left - 1
-        with open(path("pace.json.new"), "w") as file:
-            json.dump(settings, file)
-        os.rename(path("pace.json.new"), path("pace.json"))
-        die(f"Throttling: Rate exceeded while describing {name}")
+def show(flags, items, columns):
+    """Items as JSON, or as the table of those columns."""
+    if flags.get("--output") == "json":
+        print(json.dumps(items, indent=4))
+        return
+    print("\t".join(title for title, _ in columns))
+    for item in items:
+        print("\t".join(str(item[key]) for _, key in columns))
 
 
 def get(flags):
+    began()
     name, region = flags.get("--name"), flags.get("--region")
-    unanswered(name)
+    if state.take_one("get_fails"):
+        die(f"Throttling: Rate exceeded while describing {name}")
+    act_on_question("get", name)
     with Locked() as stacks:
-        if name:
-            stack = cluster_stack(stacks, name, region)
-            if not stack or status(stack) in ("ROLLBACK_COMPLETE",):
-                print("", end="")
-                print("Error: unable to describe control plane \"%s\": operation error EKS: "
-                      "DescribeCluster, https response error StatusCode: 404, "
-                      "ResourceNotFoundException: No cluster found for name: %s." % (name, name),
-                      file=sys.stderr)
-                sys.exit(1)
-            print(json.dumps([describe(stack)], indent=4))
-        else:
-            print(json.dumps([{"Name": s["cluster"], "Region": s["region"], "Owned": "True"}
-                              for s in stacks.values()
-                              if s["kind"] == "cluster" and s["region"] == region
-                              and status(s) != "DELETE_COMPLETE"], indent=4))
+        stack = cluster_stack(stacks, name, region) if name else None
+        all_of_them = [{"Name": s["cluster"], "Region": s["region"], "Owned": "True"}
+                       for s in stacks.values() if s["kind"] == "cluster"
+                       and s["region"] == region and status(s) != "DELETE_COMPLETE"]
+    if not name:
+        show(flags, all_of_them, (("NAME", "Name"), ("REGION", "Region"),
+                                  ("EKSCTL CREATED", "Owned")))
+    elif not stack or status(stack) == "ROLLBACK_COMPLETE":
+        die(f'unable to describe control plane "{name}": operation error EKS: DescribeCluster, https '
+            "response error StatusCode: 404, ResourceNotFoundException: No cluster found for name: "
+            f"{name}.")
+    else:
+        show(flags, [describe(stack)], (("NAME", "Name"), ("VERSION", "Version"),
+                                        ("STATUS", "Status"), ("CREATED", "CreatedAt")))
 
 
 def describe_stacks(flags):
-    name, region = flags.get("--cluster"), flags.get("--region")
+    began()
+    name, region = require_name(flags, "--cluster"), flags.get("--region")
+    act_on_question("describe-stacks", name)
     with Locked() as stacks:
-        found = stacks_of(stacks, name, region)
         shown = [{"StackName": s["name"], "StackStatus": status(s),
                   "StackId": f"arn:aws:cloudformation:{region}:111122223333:stack/{s['name']}/0",
                   "EnableTerminationProtection": True,
                   "Tags": [{"Key": k, "Value": v} for k, v in s["tags"].items()]}
-                 for s in found if s["kind"] != "foreign"]
+                 for s in stacks_of(stacks, name, region)]
     if not shown:
-        print(f"Error: no eksctl-managed CloudFormation stacks found for {name!r}",
-              file=sys.stderr)
-        sys.exit(1)
-    print(json.dumps(shown, indent=4))
+        die(f'no eksctl-managed CloudFormation stacks found for "{name}"')
+    show(flags, shown, (("NAME", "StackName"), ("STATUS", "StackStatus")))
+
+
+def describe_versions(_):
+    began()
+    print(json.dumps({"clusterVersions": [
+        {"ClusterVersion": v, "DefaultVersion": v == "1.34", "VersionStatus": "STANDARD_SUPPORT"}
+        for v in VERSIONS]}, indent=4))
+
+
+def version(flags):
+    if flags.get("--output") == "json":
+        print(json.dumps({"Version": VERSION, "PreReleaseID": "", "Metadata": {}}))
+    else:
+        print(VERSION)
+
+
+def began(**fields):
+    """Records a call: its arguments, its configuration, and the names of its environment."""
+    state.record(at=time.time(), pid=os.getpid(), argv=ARGS, cwd=os.getcwd(),
+                 environment=sorted(os.environ), started=True, **fields)
+
+
+COMMANDS = {"create cluster": create, "delete cluster": delete, "get cluster": get,
+            "get clusters": get, "utils describe-stacks": describe_stacks,
+            "utils describe-cluster-versions": describe_versions, "version": version}
 
 
 def main():
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    commands = {"create cluster": create, "delete cluster": delete, "get cluster": get,
-                "utils describe-stacks": describe_stacks}
-    words = " ".join(ARGS[:2])
-    if ARGS[:1] == ["version"]:
-        print(json.dumps({"Version": VERSION, "PreReleaseID": "", "Metadata": {}}))
-        return
-    if words not in commands:
-        die(f'unknown command "{ARGS[0] if ARGS else ""}" for "eksctl"')
-    flags = parse(words, ARGS[2:])
-    commands[words](flags)
-    if words in ("create cluster", "delete cluster"):
-        record(at=time.time(), pid=os.getpid(), argv=ARGS, ended="ok")
+    global stream
+    time.tzset()
+    words = ARGS[:1] if ARGS[:1] == ["version"] else ARGS[:2]
+    command = " ".join(words)
+    if command not in COMMANDS:
+        die(f'unknown command "{ARGS[-1] if ARGS else ""}" for "eksctl"')
+    flags = parse(command.replace("clusters", "cluster") if command == "get clusters" else command,
+                  ARGS[len(words):])
+    if flags.get("--output") in ("json", "yaml"):
+        stream = sys.stderr
+    COMMANDS[command](flags)
+    state.record(at=time.time(), pid=os.getpid(), argv=ARGS, ended="ok")
 
 
 if __name__ == "__main__":

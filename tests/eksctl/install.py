@@ -12,7 +12,10 @@ def install(directory):
     os.makedirs(os.path.join(directory, "bin"), exist_ok=True)
     program = os.path.join(directory, "bin", "eksctl")
     with open(program, "w", encoding="utf-8") as file:
-        file.write(f'#!/bin/sh\nexec /usr/bin/python3 -E "{HERE}/eksctl.py" "{directory}" "$@"\n')
+        # No shell between: the environment that is recorded is the one that was given.
+        file.write("#!/usr/bin/python3 -E\nimport runpy, sys\n"
+                   f"sys.argv[1:1] = [{directory!r}]\n"
+                   f"runpy.run_path({os.path.join(HERE, 'eksctl.py')!r}, run_name='__main__')\n")
     os.chmod(program, 0o755)
     return program
 

@@ -1,0 +1,145 @@
+"""The folder that plays AWS: stacks by the clock, the pace, the faults, the calls.
+
+stacks.json holds stacks with the times at which they change, so that they go on when eksctl is
+killed, as CloudFormation's do. pace.json says how fast things go and what fails. calls.jsonl gets a
+line when a call begins and one when it ends by itself. See README.md.
+"""
+
+import fcntl
+import fnmatch
+import json
+import os
+import sys
+import time
+
+STATE = sys.argv[1]
+
+
+def path(name):
+    return os.path.join(STATE, name)
+
+
+class Locked:
+    """The stacks, read and written under a lock."""
+
+    def __enter__(self):
+        self.lock = open(path("lock"), "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        try:
+            with open(path("stacks.json")) as file:
+                self.stacks = json.load(file)
+        except FileNotFoundError:
+            self.stacks = {}
+        self.before = json.dumps(self.stacks)
+        return self.stacks
+
+    def __exit__(self, *_):
+        if json.dumps(self.stacks) != self.before:
+            with open(path("stacks.json.new"), "w") as file:
+                json.dump(self.stacks, file, indent=1)
+            os.rename(path("stacks.json.new"), path("stacks.json"))
+        self.lock.close()
+
+
+def pace():
+    try:
+        with open(path("pace.json")) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {}
+
+
+def fault(command, name, phase=None):
+    """Takes one matching fault off the list."""
+    with open(path("pace.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        settings = pace()
+        for entry in settings.get("faults", []):
+            if entry["command"] != command or not fnmatch.fnmatch(name, entry.get("match", "*")):
+                continue
+            if phase != entry.get("phase") or entry.get("count", 1) <= 0:
+                continue
+            entry["count"] = entry.get("count", 1) - 1
+            write_pace(settings)
+            return entry
+    return None
+
+
+def record(**fields):
+    with open(path("calls.jsonl"), "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(json.dumps(fields) + "\n")
+
+
+# -- stacks, by the clock -------------------------------------------------------------------------
+def status(stack):
+    """What CloudFormation says of it now."""
+    now = time.time()
+    if stack.get("delete_at") is not None:
+        if now < stack["delete_at"]:
+            return "DELETE_IN_PROGRESS"
+        return "DELETE_FAILED" if stack.get("delete_fails") else "DELETE_COMPLETE"
+    if now < stack["done_at"]:
+        return "CREATE_IN_PROGRESS"
+    return "ROLLBACK_COMPLETE" if stack.get("fails") else "CREATE_COMPLETE"
+
+
+def stacks_of(stacks, name, region):
+    return [s for s in stacks.values() if s["cluster"] == name and s["region"] == region
+            and status(s) != "DELETE_COMPLETE"]
+
+
+def cluster_stack(stacks, name, region):
+    for stack in stacks_of(stacks, name, region):
+        if stack["kind"] == "cluster":
+            return stack
+    return None
+
+
+def put_stack(kind, name, region, tags, seconds, suffix, **more):
+    with Locked() as stacks:
+        stack_name = f"eksctl-{name}-{suffix}"
+        key = f"{region}/{stack_name}"
+        if key in stacks and status(stacks[key]) != "DELETE_COMPLETE":
+            return None
+        stacks[key] = {"name": stack_name, "cluster": name, "region": region, "kind": kind,
+                       "tags": tags, "created_at": time.time(),
+                       "done_at": time.time() + seconds, "delete_at": None, **more}
+        return key
+
+
+def get_stack(key):
+    with Locked() as stacks:
+        return stacks.get(key)
+
+
+def begin_delete(key, seconds, fails):
+    with Locked() as stacks:
+        stack = stacks[key]
+        if stack.get("delete_at") is None or status(stack) == "DELETE_FAILED":
+            stack["delete_at"] = time.time() + seconds
+            stack["delete_fails"] = fails
+
+
+def change(key, **fields):
+    with Locked() as stacks:
+        if key in stacks:
+            stacks[key].update(fields)
+
+
+def take_one(name):
+    """Counts a number of pace.json down; whether there was one left."""
+    with open(path("pace.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        settings = pace()
+        if not settings.get(name, 0):
+            return False
+        settings[name] -= 1
+        write_pace(settings)
+        return True
+
+
+def write_pace(settings):
+    with open(path("pace.json.new"), "w") as file:
+        json.dump(settings, file)
+    os.rename(path("pace.json.new"), path("pace.json"))
