@@ -26,6 +26,9 @@ SELECTOR = {"namespace": TEXT, "labels": TAGS}
 PODS = ListOf({"namespace": TEXT, "serviceAccountName": TEXT, "createServiceAccount": FLAG,
                "roleARN": TEXT, "roleName": TEXT, "permissionPolicyARNs": ListOf(TEXT),
                "permissionsBoundaryARN": TEXT, "tags": TAGS})
+ADDON_POLICIES = {name: FLAG for name in (
+    "albIngress", "appMesh", "appMeshPreview", "autoScaler", "awsLoadBalancerController",
+    "certManager", "cloudWatch", "ebs", "efs", "externalDNS", "fsx", "imageBuilder", "xRay")}
 GROUP = {
     "name": TEXT, "amiFamily": TEXT, "instanceType": TEXT, "instanceTypes": ListOf(TEXT),
     "desiredCapacity": NUMBER, "minSize": NUMBER, "maxSize": NUMBER, "spot": FLAG,
@@ -33,10 +36,12 @@ GROUP = {
     "availabilityZones": ListOf(TEXT), "subnets": ListOf(TEXT), "labels": TAGS, "tags": TAGS,
     "taints": ListOf({"key": TEXT, "value": TEXT, "effect": TEXT}), "disableIMDSv1": FLAG,
     "iam": {"instanceRoleARN": TEXT, "attachPolicyARNs": ListOf(TEXT),
-            "instanceRolePermissionsBoundary": TEXT, "withAddonPolicies": MapOf(FLAG)},
+            "instanceRolePermissionsBoundary": TEXT, "withAddonPolicies": ADDON_POLICIES},
     "updateConfig": {"maxUnavailable": NUMBER, "maxUnavailablePercentage": NUMBER},
     "nodeRepairConfig": {"enabled": FLAG}, "maxPodsPerNode": NUMBER, "propagateASGTags": FLAG,
 }
+# What only groups that EKS manages know.
+MANAGED = ("instanceTypes", "spot", "nodeRepairConfig")
 CONFIG = {
     "apiVersion": TEXT, "kind": TEXT,
     "metadata": {"name": TEXT, "region": TEXT, "version": TEXT, "tags": TAGS, "annotations": TAGS},
@@ -62,7 +67,7 @@ CONFIG = {
                        "permissionsBoundaryARN": TEXT},
     "fargateProfiles": ListOf({"name": TEXT, "selectors": ListOf(SELECTOR),
                                "subnets": ListOf(TEXT), "tags": TAGS}),
-    "managedNodeGroups": ListOf(GROUP), "nodeGroups": ListOf(GROUP),
+    "managedNodeGroups": ListOf(GROUP), "nodeGroups": ListOf({k: v for k, v in GROUP.items() if k not in MANAGED}),
     "cloudWatch": {"clusterLogging": {"enableTypes": ListOf(TEXT), "logRetentionInDays": NUMBER}},
     "privateCluster": {"enabled": FLAG}, "secretsEncryption": {"keyARN": TEXT},
 }
