@@ -60,6 +60,8 @@ export function world(follow) {
     channel: (id) => find(state.channels, id),
     people: () => state.people.filter((p) => !p.deleted && !p.is_bot),
     channels: () => state.channels.filter((c) => !c.is_im),
+    // All that can be named: a message is drawn again when one of these changes.
+    names: JSON.stringify([state.people.map((p) => p.name), state.groups, state.channels.map((c) => c.name)]),
   };
 }
 
