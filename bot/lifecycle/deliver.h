@@ -50,5 +50,9 @@ struct verdict deliver_mail(const void *ctx, struct sender *sender, const struct
    for those words that only some events bring (by, more, …). NULL: the database is away. */
 cJSON *deliver_values(const void *ctx, struct sender *sender, const struct outbox_row *row,
                       struct error *err);
+/* Where the template has holes that values do not fill, because an older version of the program
+   froze them: what is true now stands in. False when there is nothing to take it from. */
+bool deliver_complete(const void *ctx, struct sender *sender, const struct outbox_row *row,
+                      cJSON *values);
 
 #endif

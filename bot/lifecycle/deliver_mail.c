@@ -66,6 +66,8 @@ struct verdict deliver_mail(const void *ctx, struct sender *sender, const struct
     if (!*to)
         return (struct verdict){.outcome = OUTCOME_DROPPED, .why = "nobody knows an address"};
     cJSON *words = wording_mail(ctx, sender->wording, row->template, values, &err);
+    if (!words && deliver_complete(ctx, sender, row, values))
+        words = wording_mail(ctx, sender->wording, row->template, values, &err);
     if (!words)
         return (struct verdict){.outcome = OUTCOME_PARKED, .why = talloc_strdup(ctx, err.text)};
     struct ses_mail mail = {.from = sender->config->mail.from,
