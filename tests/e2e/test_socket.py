@@ -24,7 +24,7 @@ from built import built
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ECHO = built("drivers/echo_bot")
-PATIENCE = float(os.environ.get("ENVBOT_TEST_PATIENCE", "1"))  # larger under valgrind
+PATIENCE = 6  # deadlines are for a machine with much else to do, and for builds with sanitizers
 
 
 class Socket:
@@ -434,8 +434,8 @@ def test_refreshes_under_a_steady_stream_lose_nothing(door, start):
     ready(door)
     sent, homeless = [], 0
     refresh_at = time.monotonic() + 0.5
-    end = time.monotonic() + 6
-    while time.monotonic() < end:
+    end = time.monotonic() + 10 * PATIENCE
+    while (len(sent) < 300 or len(door.sockets) < 8) and time.monotonic() < end:
         if time.monotonic() > refresh_at:
             refresh_at += 1.0
             for socket in door.open():
@@ -447,7 +447,7 @@ def test_refreshes_under_a_steady_stream_lose_nothing(door, start):
                 sent.append(sockets[len(sent) % len(sockets)].ask())
         time.sleep(0.01)
     door.wait_acked(*sent)
-    assert len(sent) > 200 and len(door.sockets) >= 8
+    assert len(sent) >= 300 and len(door.sockets) >= 8
     assert homeless == 0
     assert "broke" not in bot.log()
 
