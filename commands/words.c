@@ -6,8 +6,8 @@
 #include <string.h>
 #include <talloc.h>
 
-/* What keyboards and Slack make of plain characters. A long dash stands for "--" where an option
-   begins, and for itself elsewhere. */
+/* What keyboards and Slack make of plain characters. Invisible ones go here already, so that a dash
+   behind one still stands at the beginning of its word. */
 static const struct {
     const char *seen, *meant;
 } replacements[] = {
@@ -15,13 +15,18 @@ static const struct {
     {"\u00BB", "\""}, {"\u2018", "'"},  {"\u2019", "'"},  {"\u201A", "'"},  {"\u00A0", " "},
     {"\u202F", " "},  {"\u2007", " "},  {"\u2009", " "},  {"\u3000", " "},  {"\t", " "},
     {"\n", " "},      {"\r", " "},      {"\u2010", "-"},  {"\u2011", "-"},  {"\u2212", "-"},
-    {"&lt;", "<"},    {"&gt;", ">"},    {"&amp;", "&"},
+    {"\u2002", " "},  {"\u2003", " "},  {"\u2005", " "},  {"\u2006", " "},  {"\u200A", " "},
+    {"\u2028", " "},  {"\u2029", " "},  {"\u205F", " "},  {"\u200B", ""},   {"\u200E", ""},
+    {"\u200F", ""},   {"\u2060", ""},   {"\uFEFF", ""},   {"&lt;", "<"},    {"&gt;", ">"},
+    {"&amp;", "&"},
 };
 
+/* A long dash stands for "--" where an option begins, and for itself elsewhere. */
 static bool long_dash(const char *at, size_t *used)
 {
     *used = 3;
-    return strncmp(at, "\u2014", 3) == 0 || strncmp(at, "\u2013", 3) == 0;
+    return (strncmp(at, "\u2014", 3) == 0 || strncmp(at, "\u2013", 3) == 0) &&
+           isalpha((unsigned char)at[3]);
 }
 
 static char *straighten(const void *ctx, const char *text)
@@ -44,19 +49,21 @@ static char *straighten(const void *ctx, const char *text)
             used = 1;
             out = talloc_strndup_append_buffer(out, text, 1);
         }
-        start = put ? strcmp(put, " ") == 0 : *text == ' ';
+        if (!put || *put)
+            start = put ? strcmp(put, " ") == 0 : *text == ' ';
         text += used;
     }
     return out;
 }
 
-/* One word from *at on, quotes taken off; NULL at the end or (err set) with an open quote. */
+/* One word from *at on, quotes taken off; NULL at the end or (err set) with an open quote. quoted:
+   it begins with a quote, so it is what it is and no option. */
 static char *next_word(const void *ctx, const char **at, bool *quoted, struct error *err)
 {
     const char *c = *at;
     while (*c == ' ')
         c++;
-    *quoted = false;
+    *quoted = *c == '"' || *c == '\'';
     if (!*c) {
         *at = c;
         return NULL;
@@ -72,7 +79,6 @@ static char *next_word(const void *ctx, const char **at, bool *quoted, struct er
         }
         if (end) {
             word = talloc_strndup_append_buffer(word, c + 1, (size_t)(end - c - 1));
-            *quoted = true;
             c = end + 1;
         } else {
             word = talloc_strndup_append_buffer(word, c, 1);
@@ -101,10 +107,8 @@ static const char *option_name(const char *word)
     return NULL;
 }
 
-static bool add_option(struct words *words, char *name, const char *value, struct error *err)
+static bool add_option(struct words *words, const char *name, const char *value, struct error *err)
 {
-    for (char *c = name; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
     if (strcmp(name, "set") != 0 && words_option(words, name))
         return error_set(err, ERROR_USAGE, "--%s stands there twice.", text_cut(words, name, 60));
     words->options = talloc_realloc(words, words->options, struct word_option,
@@ -119,6 +123,8 @@ static bool take_option(struct words *words, const char *given, const char **at,
     const char *equals = strchr(given, '=');
     char *name = equals ? talloc_strndup(words, given, (size_t)(equals - given))
                         : talloc_strdup(words, given);
+    for (char *c = name; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
     if (equals)
         return add_option(words, name, equals + 1, err);
     if (is_switch(switches, name))
@@ -148,7 +154,7 @@ bool words_read(const void *ctx, const char *text, const char *const *switches, 
     bool quoted;
     char *word;
     while ((word = next_word(words, &at, &quoted, &inner))) {
-        const char *name = quoted && word[0] != '-' ? NULL : option_name(word);
+        const char *name = quoted ? NULL : option_name(word);
         if (name) {
             if (!take_option(words, name, &at, switches, err))
                 return false;

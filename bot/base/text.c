@@ -139,7 +139,7 @@ static size_t distance(const char *a, const char *b)
     enum { MOST = 64 };
     size_t la = strlen(a), lb = strlen(b);
     if (la >= MOST || lb >= MOST)
-        return MOST;
+        return SIZE_MAX; /* far from everything */
     size_t rows[3][MOST + 1];
     for (size_t j = 0; j <= lb; j++)
         rows[0][j] = j;
@@ -187,7 +187,8 @@ char *text_money(const void *ctx, double amount, bool cents)
     char digits[64];
     snprintf(digits, sizeof digits, cents ? "%.2f" : "%.0f", fabs(amount));
     size_t whole = strcspn(digits, ".");
-    char *text = talloc_strdup(ctx, amount < 0 ? "-" : "");
+    bool nothing = strspn(digits, "0.") == strlen(digits); /* -0.3 without cents is 0 */
+    char *text = talloc_strdup(ctx, amount < 0 && !nothing ? "-" : "");
     for (size_t i = 0; i < whole; i++)
         text = talloc_asprintf_append_buffer(text, "%s%c", i && (whole - i) % 3 == 0 ? "," : "",
                                              digits[i]);

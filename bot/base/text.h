@@ -29,7 +29,7 @@ bool text_is_label(const char *text, size_t most);
 char *text_money(const void *ctx, double amount, bool cents);
 /* "1 node", "3 nodes" */
 char *text_count(const void *ctx, long count, const char *one, const char *many);
-/* "a", "a and b", "a, b and c"; NULL-terminated list. */
+/* "a", "a and b", "a, b and c", with last_word before the last. */
 char *text_list(const void *ctx, const char *const *items, size_t count, const char *last_word);
 
 #endif
