@@ -37,6 +37,7 @@ struct db {
     unsigned next_statement;
     struct owed *owed, **owed_end;
     bool in_transaction, reads; /* reads: a READ ONLY one */
+    bool spoilt;                /* a statement of this transaction failed */
     bool queue_failed;          /* a statement could not even be queued */
     char sqlstate[6];
     char constraint[64];
@@ -304,6 +305,7 @@ bool db_flush(struct db *db, struct error *err)
     }
     if (PQstatus(db->conn) != CONNECTION_OK)
         return connection_lost(db, err);
+    db->spoilt = db->spoilt || failed;
     return !failed;
 }
 
@@ -341,6 +343,7 @@ bool db_begin(struct db *db, enum db_mode mode, struct error *err)
     if (!db_connect(db, err))
         return false;
     db->in_transaction = true;
+    db->spoilt = false;
     db->reads = mode == DB_READ_ONLY;
     if (db->reads)
         db_send(db, "BEGIN READ ONLY", P0);
@@ -357,6 +360,10 @@ bool db_in_transaction(const struct db *db)
 bool db_commit(struct db *db, struct error *err)
 {
     assert(db->in_transaction);
+    if (db->spoilt) { /* PostgreSQL would answer COMMIT with success, and roll back */
+        db_rollback(db);
+        return error_set(err, ERROR_INTERNAL, "a statement had failed before the commit");
+    }
     bool sent = !db->queue_failed && db_connected(db); /* as far as anybody can tell */
     db_send(db, "COMMIT", P0);
     bool done = db_flush(db, err);
