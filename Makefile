@@ -65,12 +65,12 @@ $(BUILD)/drivers/%: tests/drivers/%.c $(EXTRA) $(LIBRARY)
 $(BUILD)/%.so: tests/sanitizers/%.c
 	@$(CC) -D_GNU_SOURCE -O2 $(WARN) -fPIC -shared -o $@ $<
 
-# The load generator and what stands in eksctl's place while it is measured.
+# The load generator, and what stands beside envbot and in eksctl's place while it is measured.
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
-$(BUILD)/bench/%: tests/bench/%.c
+$(BUILD)/bench/%: tests/bench/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBS)
+	@$(CC) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
 
 # What a fresh Debian 12 needs, by what it is for.
 DEBS_BUILD := build-essential pkg-config libwebsockets-dev libcurl4-openssl-dev libcjson-dev libpq-dev \
@@ -155,7 +155,13 @@ leaks: $(BUILD)/self_exe.so ## one story, with its jobs, under valgrind
 	@ENVBOT_BINARY=tests/sanitizers/under-valgrind \
 	    tests/sanitizers/run $(BUILD) "" e2e TESTS=tests/e2e/test_story.py WORKERS=1
 
-bench: deps-test $(BUILD)/envbot $(BUILD)/drivers/echo_bot $(BENCH) ## measure speed and memory, beside pgbench
+# Slack's own framework, to be measured beside us; without node and npm the table says so.
+$(BUILD)/bench/bolt/node_modules: tests/bench/bolt/package.json tests/bench/bolt/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@cd $(@D) && npm ci --silent --no-audit --no-fund --omit=optional && touch node_modules || \
+	    { echo "  Bolt could not be installed; it is left out"; rm -rf node_modules; }
+
+bench: deps-test $(BUILD)/envbot $(BUILD)/drivers/echo_bot $(BENCH) $(BUILD)/bench/bolt/node_modules ## measure speed and memory, beside pgbench
 	@BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/run.py $(BENCH_OPTIONS)
 
 format: ## format the C code

@@ -111,7 +111,7 @@ def measure(options):
         for kind in ("list", "create"):
             found[kind] = measure_kind(world, bot, kind, options)
         bot.stop()
-        found["bolt"] = bolt.measure(world, options, FLIGHTS)
+        found |= bolt.measure(world, options, FLIGHTS)
         found["click"] = jobs.clicks(world, options.clicks)
         found["job"] = jobs.supervised(world)
         found["load_after"] = os.getloadavg()[0]
@@ -159,12 +159,22 @@ def print_table(found):
         print_kind(kind, found[kind], bolt and bolt["flights"])
     worst = max(m["generator_share"] for kind in ("list", "create") for m in found[kind].values())
     row("the generator's own share, at most", f"{worst:.2f} of a core")
+    for in_flight, m in found["insert_bot"]["flights"].items():
+        row(f"one INSERT in C, {in_flight} in flight", f"{m['acks_per_s']:.0f} acks/s, p50 "
+            f"{m['p50_ms']:.2f} ms, p99 {m['p99_ms']:.2f} ms, CPU {m['cpu_per_10k']:.2f} s")
+        if bolt:
+            b = bolt["flights"][in_flight]
+            row("  C/Bolt", f"acks {m['acks_per_s'] / b['acks_per_s']:.2f}, "
+                f"p99 {m['p99_ms'] / b['p99_ms']:.2f}", "3, 0.25 at 16")
     if bolt:
         for in_flight, b in bolt["flights"].items():
             row(f"Bolt, one INSERT, {in_flight} in flight", f"{b['acks_per_s']:.0f} acks/s, p50 "
                 f"{b['p50_ms']:.2f} ms, p99 {b['p99_ms']:.2f} ms, CPU {b['cpu_per_10k']:.2f} s")
+        print_memory("Bolt at rest", bolt["memory_at_rest"])
+        print_memory("Bolt under load", bolt["memory_under_load"])
+        row("Bolt, start to first ack", f"{bolt['first_ack_ms']:.0f} ms")
     else:
-        row("Bolt", "is not installed (`make bench-bolt` installs it)")
+        row("Bolt", "is not installed: it needs node and npm")
     print_memory("memory at rest", found["memory_at_rest"], "12 MB")
     print_memory("memory under load", {
         key: max(m["memory"][key] for kind in ("list", "create") for m in found[kind].values())
