@@ -1,12 +1,14 @@
 /* The command line. */
 #include "approvals/rbac.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "config.h"
 #include "jobs/job.h"
 #include "lifecycle/report.h"
 #include "lifecycle/template.h"
 #include "lifecycle/wording.h"
+#include "manual.h"
 #include "serve.h"
 #include "slack/web.h"
 #include "store/migrate.h"
@@ -28,11 +30,6 @@ struct arguments {
 };
 
 typedef int subcommand_fn(struct arguments *arguments);
-
-struct subcommand {
-    const char *name, *usage, *summary, *help;
-    subcommand_fn *run;
-};
 
 static int misuse(const char *format, const char *what)
 {
@@ -141,17 +138,16 @@ static int check_slack(void *ctx, const struct config *config)
 static int check_main(struct arguments *arguments)
 {
     void *ctx = arguments->ctx;
-    struct config *config;
+    struct config *config = NULL;
     struct template_set *templates;
     struct wording *wording;
     struct rbac *rules;
     char *problems;
     struct error err;
-    if (!config_read(ctx, arguments->config_file, &config, &problems)) {
-        tell("configuration", problems);
+    int wrong = !config_read(ctx, arguments->config_file, &config, &problems);
+    tell("configuration", problems);
+    if (!config) /* the file cannot be read at all: what it says of the rest is not known */
         return FAILED;
-    }
-    int wrong = tell("configuration", NULL);
     templates_read(ctx, config->templates, &templates, &problems);
     wrong += tell("templates of environments", problems);
     wording_read(ctx, config->templates, &wording, &problems);
@@ -172,6 +168,18 @@ static int check_main(struct arguments *arguments)
     return wrong ? FAILED : DONE;
 }
 
+static int no_such_template(void *ctx, const struct template_set *set, const char *name)
+{
+    const char **names = talloc_array(ctx, const char *, (unsigned)set->count + 1);
+    for (int i = 0; i < set->count; i++)
+        names[i] = set->items[i].name;
+    const char *near = text_nearest(name, names, (size_t)set->count);
+    fprintf(stderr, "envbot: there is no template %s; there is %s%s%s%s.\n", name,
+            text_list(ctx, names, (size_t)set->count, "and"), near ? " (did you mean " : "",
+            near ? near : "", near ? "?)" : "");
+    return MISUSED;
+}
+
 static int render_main(struct arguments *arguments)
 {
     void *ctx = arguments->ctx;
@@ -189,7 +197,7 @@ static int render_main(struct arguments *arguments)
     }
     const struct template *t = template_find(set, arguments->words[0]);
     if (!t)
-        return misuse("there is no template %s", arguments->words[0]);
+        return no_such_template(ctx, set, arguments->words[0]);
     cJSON *given = json_object(ctx), *tags = json_object(ctx);
     for (int i = 1; i < arguments->count; i++) {
         const char *equals = strchr(arguments->words[i], '=');
@@ -290,35 +298,15 @@ static int report_main(struct arguments *arguments)
     return DONE;
 }
 
-static const struct subcommand subcommands[] = {
-    {"serve", "", "talk to Slack and run everything",
-     "Brings the database's schema up to date, connects to Slack in Socket Mode, answers people,\n"
-     "delivers what is to be said, starts jobs and keeps the time. Any number of processes may "
-     "serve\n"
-     "side by side. SIGTERM finishes what is in hand and exits 0 within ten seconds; jobs go on.\n",
-     serve_main},
-    {"job", "N", "run job number N (the launcher does this)",
-     "Claims the job, looks at what is in AWS, runs eksctl for what is missing, looks again, and\n"
-     "records the end. Does nothing when another live process has the job.\n",
-     job_main},
-    {"migrate", "", "bring the database's schema up to date",
-     "Applies the migrations that are missing, one process at a time. `envbot serve` does it "
-     "too.\n",
-     migrate_main},
-    {"check", "", "find everything that is wrong before it matters",
-     "Reads the configuration, the templates and the rules, asks PostgreSQL and Slack, looks for\n"
-     "eksctl, and says of each what is wrong and what to do. Exit code 0: all is well.\n",
-     check_main},
-    {"render", "TEMPLATE [KEY=VALUE…]", "print the ClusterConfig that a template becomes",
-     "With the defaults for what is not given.\n", render_main},
-    {"can", "USER VERB RESOURCE [--team T] [--template N] [--group G]…",
-     "ask the access rules; exit code 0: yes, 1: no",
-     "Says which binding and role allow it, or what came nearest. For example:\n"
-     "  envbot can slack:U0123 approve environments --team payments --group slack:approvers\n",
-     can_main},
-    {"report", "[TEAM] [--month 2026-11] [--csv]", "a month's hours, cost and approvals",
-     "The same numbers as /env report. Costs are estimates.\n", report_main},
-    {NULL, NULL, NULL, NULL, NULL},
+static const struct subcommand {
+    const char *name; /* its page is manual_find(name) */
+    subcommand_fn *run;
+    int most; /* words that it takes at most */
+} subcommands[] = {
+    {"serve", serve_main, 0},     {"job", job_main, 1},
+    {"migrate", migrate_main, 0}, {"check", check_main, 0},
+    {"render", render_main, 99},  {"can", can_main, 99},
+    {"report", report_main, 99},  {NULL, NULL, 0},
 };
 
 static const struct subcommand *find(const char *name)
@@ -329,28 +317,56 @@ static const struct subcommand *find(const char *name)
     return NULL;
 }
 
-static void usage(void)
+/* "there is no command serv; did you mean serve?" */
+static int no_such_command(const char *name)
 {
-    printf("Usage: envbot COMMAND [--config FILE] …\n\n"
-           "A Slack bot that hands out EKS clusters for a while.\n\n");
-    for (const struct subcommand *each = subcommands; each->name; each++)
-        printf("  %-8s %s\n", each->name, each->summary);
-    printf(
-        "\n`envbot COMMAND --help` tells more. The configuration is the file of --config, of\n"
-        "ENVBOT_CONFIG, or /etc/envbot/envbot.yaml; every value can be set from the environment\n"
-        "as ENVBOT_<PATH> (ENVBOT_DATABASE_URL). Exit codes: 0 done, 1 no or failed, 2 used\n"
-        "wrongly.\n");
+    const char *names[16];
+    size_t count = 0;
+    for (const struct subcommand *each = subcommands; each->name && count < 16; each++)
+        names[count++] = each->name;
+    const char *near = text_nearest(name, names, count);
+    fprintf(stderr, "envbot: there is no command %s%s%s%s\nTry `envbot --help`.\n", name,
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : ".");
+    return MISUSED;
+}
+
+static int run(const struct subcommand *command, int argc, char **argv)
+{
+    struct arguments arguments = {.ctx = talloc_new(NULL)};
+    arguments.words = talloc_zero_array(arguments.ctx, const char *, (unsigned)argc + 1);
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--config") != 0) {
+            arguments.words[arguments.count++] = argv[i];
+            continue;
+        }
+        if (i + 1 == argc)
+            return misuse("%s needs a file after it", argv[i]);
+        arguments.config_file = argv[++i];
+    }
+    int code = arguments.count > command->most
+                   ? misuse("%s was not expected here", arguments.words[command->most])
+                   : command->run(&arguments);
+    talloc_free(arguments.ctx);
+    return code;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        usage();
+        manual_print_all();
         return MISUSED;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        usage();
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+        const struct manual *page = argc > 2 ? manual_find(argv[2]) : NULL;
+        if (page)
+            manual_print(page);
+        else
+            manual_print_all();
         return DONE;
     }
     if (strcmp(argv[1], "--version") == 0) {
@@ -359,21 +375,12 @@ int main(int argc, char **argv)
     }
     const struct subcommand *command = find(argv[1]);
     if (!command)
-        return misuse("there is no command %s", argv[1]);
-    struct arguments arguments = {.ctx = talloc_new(NULL)};
-    arguments.words = talloc_zero_array(arguments.ctx, const char *, (unsigned)argc + 1);
+        return no_such_command(argv[1]);
     for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            printf("Usage: envbot %s %s [--config FILE]\n\n%s.\n%s", command->name, command->usage,
-                   command->summary, command->help);
+        if (is_help(argv[i])) {
+            manual_print(manual_find(command->name));
             return DONE;
         }
-        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
-            arguments.config_file = argv[++i];
-        else
-            arguments.words[arguments.count++] = argv[i];
     }
-    int code = command->run(&arguments);
-    talloc_free(arguments.ctx);
-    return code;
+    return run(command, argc, argv);
 }

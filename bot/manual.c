@@ -1,0 +1,106 @@
+#include "manual.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct manual manuals[] = {
+    {"serve", "", "talk to Slack and run everything",
+     "Brings the database's schema up to date, connects to Slack in Socket Mode, answers people,\n"
+     "delivers what is to be said, starts jobs and keeps the time. Any number of processes may\n"
+     "serve side by side on one database.\n"
+     "\n"
+     "SIGTERM or SIGINT finishes what is in hand and ends within ten seconds; jobs that run go "
+     "on.\n"
+     "The log is logfmt on stderr. The address http.listen has /healthz, /readyz and /metrics.\n",
+     NULL, "  1  envbot cannot start, or Slack refuses it for good (the log says why)\n",
+     "  envbot serve --config /etc/envbot/envbot.yaml\n"},
+    {"job", "N", "run job number N; the launcher does this",
+     "Claims the job, looks at what is in AWS, runs eksctl for what is missing, looks again, and\n"
+     "records the end. Does nothing when another live process has the job.\n",
+     NULL, "  1  the job was taken over by another process, or its end could not be recorded\n",
+     "  envbot job 42\n"},
+    {"migrate", "", "bring the database's schema up to date",
+     "Applies the migrations that are missing, one process at a time. `envbot serve` does it, "
+     "too.\n",
+     NULL, NULL, "  ENVBOT_DATABASE_URL=postgresql://db.internal/envbot envbot migrate\n"},
+    {"check", "", "find everything that is wrong before it matters",
+     "Reads the configuration, the templates, the words and the access rules, asks PostgreSQL and\n"
+     "Slack, looks for eksctl, and says of each what is wrong (with file and line where there is\n"
+     "one) and what to do. It changes nothing.\n",
+     NULL, "  0  all is well\n  1  something is wrong\n", "  envbot check --config envbot.yaml\n"},
+    {"render", "TEMPLATE [KEY=VALUE…]", "print the ClusterConfig that a template becomes",
+     "What is not given has the template's default. The cluster is called team-name, stands in "
+     "the\n"
+     "template's first region and has no team's role.\n",
+     NULL, NULL,
+     "  envbot render small\n"
+     "  envbot render standard nodes=4 spot=yes | eksctl create cluster --dry-run -f -\n"},
+    {"can", "USER VERB RESOURCE [--team T] [--template N] [--group G]…", "ask the access rules",
+     "Says which binding and role allow it, or what came nearest. Resources are environments,\n"
+     "quotas, reports, audits and provisioning; without --team it is asked of all teams at once.\n",
+     "  --team T      the team, which is a namespace in the rules\n"
+     "  --template N  the template, which is a resource's name in the rules\n"
+     "  --group G     a group of the user; may stand there several times\n",
+     "  0  yes\n  1  no\n",
+     "  envbot can slack:U0123 approve environments --team payments --group slack:approvers\n"},
+    {"report", "[TEAM] [--month 2026-11] [--csv]", "a month's hours, cost and approvals",
+     "The same numbers as the command `report` in Slack. Costs are estimates: the hours that\n"
+     "environments ran in the month (UTC), times their hourly price at the time of the request.\n",
+     "  --month M     the month, as 2026-11; the present one when not given\n"
+     "  --csv         as CSV with a header, for a spreadsheet\n",
+     NULL, "  envbot report payments --month 2026-11 --csv > payments.csv\n"},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
+};
+
+static const char options[] = "  --config FILE the configuration\n"
+                              "  --help        this page\n";
+
+static const char files[] =
+    "  /etc/envbot/envbot.yaml  the configuration, when neither --config nor ENVBOT_CONFIG says "
+    "another\n"
+    "  templates: FOLDER        environments/, slack/, mail/ and prices.yaml "
+    "(/etc/envbot/templates)\n"
+    "  rbac.path: FOLDER        the access rules, Kubernetes RBAC manifests (/etc/envbot/rbac)\n";
+
+static const char environment[] =
+    "  ENVBOT_CONFIG            the configuration's path\n"
+    "  ENVBOT_<PATH>            any value of it: ENVBOT_DATABASE_URL is database.url\n"
+    "  SLACK_APP_TOKEN, SLACK_BOT_TOKEN, DATABASE_URL, AWS_…  as elsewhere\n"
+    "Secrets come from the environment or from files, and never reach the log.\n";
+
+static const char exits[] = "  0  done\n  1  no, or failed\n  2  used wrongly\n";
+
+const struct manual *manual_find(const char *name)
+{
+    for (const struct manual *each = manuals; each->name; each++)
+        if (strcmp(each->name, name) == 0)
+            return each;
+    return NULL;
+}
+
+void manual_print(const struct manual *page)
+{
+    printf("Usage: envbot %s%s%s [--config FILE]\n\n%s: %s.\n\n%s", page->name,
+           *page->usage ? " " : "", page->usage, page->name, page->summary, page->text);
+    printf("\nOptions:\n%s%s", page->options ? page->options : "", options);
+    printf("\nFiles:\n%s\nEnvironment:\n%s", files, environment);
+    printf("\nExit codes:\n%s", exits);
+    if (page->exits)
+        printf("of this command:\n%s", page->exits);
+    printf("\nExamples:\n%s", page->examples);
+}
+
+void manual_print_all(void)
+{
+    printf("Usage: envbot COMMAND [--config FILE] …\n\n"
+           "A Slack bot that hands out EKS clusters for a while.\n\nCommands:\n");
+    for (const struct manual *each = manuals; each->name; each++)
+        printf("  %-9s %s\n", each->name, each->summary);
+    printf("\n`envbot COMMAND --help` tells more of each.\n\nOptions:\n%s"
+           "  --version     which envbot this is\n"
+           "\nFiles:\n%s\nEnvironment:\n%s\nExit codes:\n%s"
+           "\nExamples:\n"
+           "  envbot check     what is wrong with the configuration in /etc/envbot\n"
+           "  envbot serve     run the bot\n",
+           options, files, environment, exits);
+}
