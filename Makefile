@@ -168,7 +168,8 @@ format: ## format the C code
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
 clean: ## remove what was built
-	@! test -d $(BUILD)/demo || $(DEMO) reset --folder $(BUILD)/demo
+	@for world in $(wildcard $(BUILD)/demo $(BUILD)/tour/world); do \
+	    $(DEMO) reset --folder $$world || exit 1; done
 	rm -rf $(BUILD)
 
 help: ## this list
