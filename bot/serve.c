@@ -129,11 +129,12 @@ static void *handler_thread(void *user)
     return NULL;
 }
 
-static void after_commit(void *user)
+static void after_commit(void *user, unsigned notes)
 {
     struct server *server = user;
-    outbox_ring(server->outbox);
-    launcher_wake(server->launcher);
+    outbox_ring(server->outbox, notes);
+    if (notes & DB_NOTE_JOBS)
+        launcher_wake(server->launcher);
 }
 
 /* ---- the clock ---- */
@@ -159,7 +160,7 @@ static void *clock_thread(void *user)
             log_warn("the clock cannot do its work", "error", err.text);
         well = ok;
         if (taken)
-            after_commit(server);
+            after_commit(server, DB_NOTE_ALL);
         if (taken < 100)
             db_wait(db, server->clock_bell->fd, 1000);
         if (!ok && !db_connected(db))

@@ -21,8 +21,8 @@ struct app {
     const struct wording *wording;
     const struct rbac *rules;
     struct people *people;
-    const char *workspace, *enterprise, *bot_user; /* from auth.test */
-    void (*after_commit)(void *user);              /* rings the outbox's and the launcher's bell */
+    const char *workspace, *enterprise, *bot_user;    /* from auth.test */
+    void (*after_commit)(void *user, unsigned notes); /* rings whom the notes (db_note) concern */
     void *after_commit_user;
 };
 

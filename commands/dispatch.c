@@ -309,7 +309,7 @@ static const char *handle(struct call *call)
 static void ring(const struct call *call)
 {
     if (call->app->after_commit)
-        call->app->after_commit(call->app->after_commit_user);
+        call->app->after_commit(call->app->after_commit_user, db_noted(call->db));
 }
 
 static void open_view(struct call *call)

@@ -177,7 +177,6 @@ static struct environment *to_environment(struct call *call, const struct wish *
     env->parameters = wish->values;
     env->reason = wish->reason;
     env->revision = 1;
-    env->state = wish->automatic ? "queued" : "pending";
     env->ttl_seconds = wish->ttl;
     env->nodes = wish->resources.nodes;
     env->vcpus = wish->resources.vcpus;
@@ -236,18 +235,16 @@ bool wish_place(struct call *call, const struct wish *wish, struct error *err)
     struct environment *env = to_environment(call, wish);
     cJSON *lines = quota_lines(call, &use, &wish->resources);
     env->tally = policy_tally(env, wish->who, NULL, lines, NULL);
+    cJSON *extra = json_object(call);
+    json_set_string(extra, "who", wish->who);
     struct error why;
-    if (!environment_insert(call->db, env, &why)) {
+    if (!lifecycle_request(call->db, env, wish->automatic ? EVENT_REQUEST_FREE : EVENT_REQUEST,
+                           &call->actor, extra, &why)) {
         if (why.code == ERROR_CONFLICT)
             return name_taken(call, env, err);
         *err = why;
         return false;
     }
-    cJSON *extra = json_object(call);
-    json_set_string(extra, "who", wish->who);
-    if (!lifecycle_take(call->db, env, wish->automatic ? EVENT_REQUEST_FREE : EVENT_REQUEST,
-                        &call->actor, extra, err))
-        return false;
     const struct config_team *team = config_team(call->app->config, wish->team);
     const char *where = *team->channel
                             ? talloc_asprintf(call, " Follow it in <#%s>.", team->channel)

@@ -31,10 +31,18 @@ static bool long_dash(const char *at, size_t *used)
 
 static char *straighten(const void *ctx, const char *text)
 {
+    /* What any of them begins with, the long dashes too. */
+    static const char special[] = "\xC2\xE2\xE3\t\n\r&";
     char *out = talloc_strdup(ctx, "");
     bool start = true;
     while (*text) {
-        size_t used = 0;
+        size_t used = 0, plain = strcspn(text, special);
+        if (plain) {
+            out = talloc_strndup_append_buffer(out, text, plain);
+            start = text[plain - 1] == ' ';
+            text += plain;
+            continue;
+        }
         const char *put = NULL;
         for (size_t i = 0; !put && i < sizeof replacements / sizeof *replacements; i++) {
             used = strlen(replacements[i].seen);
@@ -81,8 +89,9 @@ static char *next_word(const void *ctx, const char **at, bool *quoted, struct er
             word = talloc_strndup_append_buffer(word, c + 1, (size_t)(end - c - 1));
             c = end + 1;
         } else {
-            word = talloc_strndup_append_buffer(word, c, 1);
-            c++;
+            size_t plain = 1 + strcspn(c + 1, " \"'");
+            word = talloc_strndup_append_buffer(word, c, plain);
+            c += plain;
         }
     }
     *at = c;

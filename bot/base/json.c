@@ -77,6 +77,15 @@ char *json_text(const void *ctx, const cJSON *value)
     return copy;
 }
 
+/* cJSON's own look-up calls strcmp for each member; most differ in their first letter. */
+static cJSON *member(const cJSON *object, const char *key)
+{
+    cJSON *each = object->child;
+    while (each && (!each->string || *each->string != *key || strcmp(each->string, key) != 0))
+        each = each->next;
+    return each;
+}
+
 const cJSON *json_at(const cJSON *root, const char *path)
 {
     const cJSON *here = root;
@@ -92,7 +101,7 @@ const cJSON *json_at(const cJSON *root, const char *path)
             long index = strtol(key, &end, 10);
             here = *end || end == key || index < 0 ? NULL : cJSON_GetArrayItem(here, (int)index);
         } else {
-            here = cJSON_GetObjectItemCaseSensitive(here, key);
+            here = member(here, key);
         }
         path += length + (path[length] == '.');
     }
@@ -132,7 +141,9 @@ bool json_true(const cJSON *root, const char *path)
 
 void json_set(cJSON *object, const char *key, cJSON *value)
 {
-    cJSON_DeleteItemFromObjectCaseSensitive(object, key);
+    cJSON *old = member(object, key);
+    if (old)
+        cJSON_Delete(cJSON_DetachItemViaPointer(object, old));
     cJSON_AddItemToObject(object, key, value);
 }
 

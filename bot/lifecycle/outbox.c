@@ -370,10 +370,11 @@ struct outbox *outbox_start(const void *ctx, const struct outbox_options *option
     return NULL;
 }
 
-void outbox_ring(struct outbox *outbox)
+void outbox_ring(struct outbox *outbox, unsigned notes)
 {
     for (int i = 0; i < THREADS; i++)
-        bell_ring(outbox->threads[i].bell);
+        if (notes & (roles[i].slack ? DB_NOTE_SLACK : DB_NOTE_MAIL))
+            bell_ring(outbox->threads[i].bell);
 }
 
 void outbox_stop(struct outbox *outbox)

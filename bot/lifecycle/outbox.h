@@ -21,8 +21,9 @@ struct outbox;
    point to must live until outbox_stop. */
 struct outbox *outbox_start(const void *ctx, const struct outbox_options *options,
                             struct error *err);
-/* Rows were committed: look now. From any thread; cheap. */
-void outbox_ring(struct outbox *outbox);
+/* Rows were committed, of the kinds that the notes (db_note) say: look now. From any thread; cheap.
+ */
+void outbox_ring(struct outbox *outbox, unsigned notes);
 /* Finishes what is in hand (at most some seconds) and ends the threads. Freed with its ctx. */
 void outbox_stop(struct outbox *outbox);
 

@@ -9,8 +9,10 @@
 
 bool say_notifies = false;
 
-static void notify(struct db *db)
+static void notify(struct db *db, const char *kind)
 {
+    db_note(db,
+            strcmp(kind, "mail") == 0 || strcmp(kind, "sns") == 0 ? DB_NOTE_MAIL : DB_NOTE_SLACK);
     if (say_notifies)
         db_send(db, "SELECT pg_notify('envbot_outbox', '')", P0);
 }
@@ -44,7 +46,7 @@ static void add_row(struct db *db, const char *kind, const struct environment *e
             " VALUES ($1, $2, $3::bigint, $4, $5, $6::jsonb)",
             P(kind, conversation(tmp, env, place),
               env ? talloc_asprintf(tmp, "%" PRId64, env->id) : NULL, place, name, content));
-    notify(db);
+    notify(db, kind);
     talloc_free(tmp);
 }
 
@@ -81,7 +83,7 @@ void say_mail(struct db *db, const struct environment *env, const char *name, co
                 " WHERE NOT EXISTS (SELECT FROM audit WHERE environment = $1::bigint"
                 "  AND event = 'mail-missing')",
                 P(id, env->team));
-        notify(db);
+        notify(db, "say");
     }
     talloc_free(tmp);
 }
@@ -102,7 +104,7 @@ void say_private(struct db *db, const struct environment *env, const char *user,
         " VALUES ('private', 'user:' || $1, $2::bigint, 'person', $3, $4::jsonb, $1,"
         " now() + interval '10 minutes')",
         P(user, env ? talloc_asprintf(tmp, "%" PRId64, env->id) : NULL, name, json_text(tmp, all)));
-    notify(db);
+    notify(db, "private");
     talloc_free(tmp);
 }
 
@@ -126,6 +128,6 @@ void say_upload(struct db *db, const char *recipient, const char *filename, cons
             "INSERT INTO outbox (kind, conversation, place, content, recipient)"
             " VALUES ('upload', 'user:' || $1, 'person', $2::jsonb, $1)",
             P(recipient, json_text(tmp, values)));
-    notify(db);
+    notify(db, "upload");
     talloc_free(tmp);
 }

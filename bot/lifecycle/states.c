@@ -253,6 +253,7 @@ void lifecycle_queue_job(struct db *db, const struct environment *env, const cha
             " WHERE NOT EXISTS (SELECT FROM jobs WHERE environment = $1::bigint"
             "  AND state = 'running')",
             P(id, kind, env->region));
+    db_note(db, DB_NOTE_JOBS);
     if (say_notifies)
         db_send(db, "SELECT pg_notify('envbot_jobs', '')", P0);
 }
@@ -271,11 +272,34 @@ static void tell(struct db *db, const struct environment *env, const struct tran
         say(db, env, "operators", step->operators, extra);
 }
 
+/* What follows from a step, once the row says it. */
+static void follow(struct db *db, const struct environment *env, const struct transition *step,
+                   const struct audit_actor *actor, const cJSON *extra)
+{
+    if (step->job)
+        lifecycle_queue_job(db, env, step->job);
+    audit_add(db, actor, env->id, env->team, event_name(step->event),
+              *step->from ? step->from : NULL, step->to, extra);
+    tell(db, env, step, extra);
+}
+
+bool lifecycle_request(struct db *db, struct environment *env, enum event event,
+                       const struct audit_actor *actor, const cJSON *extra, struct error *err)
+{
+    const struct transition *step = transition_find("", event);
+    env->state = step->to;
+    env->created_at = env->now = 0; /* not known yet: due is counted from then */
+    if (!environment_insert(db, env, lifecycle_due(env, &lifecycle_rules), err))
+        return false;
+    set_times(env, step, &env->stuck);
+    follow(db, env, step, actor, extra);
+    return true;
+}
+
 bool lifecycle_take(struct db *db, struct environment *env, enum event event,
                     const struct audit_actor *actor, const cJSON *extra, struct error *err)
 {
-    bool is_new = event == EVENT_REQUEST || event == EVENT_REQUEST_FREE;
-    const struct transition *step = transition_find(is_new ? "" : env->state, event);
+    const struct transition *step = transition_find(env->state, event);
     if (!step)
         return error_set(err, ERROR_CONFLICT, "%s %s.", env->name, what_goes_on(env->state));
     if (!guard(env, step, err))
@@ -284,10 +308,6 @@ bool lifecycle_take(struct db *db, struct environment *env, enum event event,
     env->state = step->to;
     env->due_at = lifecycle_due(env, &lifecycle_rules);
     write_row(db, env);
-    if (step->job)
-        lifecycle_queue_job(db, env, step->job);
-    audit_add(db, actor, env->id, env->team, event_name(event), is_new ? NULL : step->from,
-              step->to, extra);
-    tell(db, env, step, extra);
+    follow(db, env, step, actor, extra);
     return true;
 }

@@ -56,6 +56,12 @@ extern struct lifecycle_rules lifecycle_rules;
    messages mention. */
 void lifecycle_configure(const struct config *config);
 
+/* A new environment, by EVENT_REQUEST or EVENT_REQUEST_FREE: adds its row (environment_insert sets
+   its id and times; its state is the transition's) and what lifecycle_take() adds for an event.
+   Waits for the row; ERROR_CONFLICT when the cluster's name is taken by a living one. */
+bool lifecycle_request(struct db *db, struct environment *env, enum event event,
+                       const struct audit_actor *actor, const cJSON *extra, struct error *err);
+
 /* Takes the event on a locked environment inside the caller's transaction: changes the row (and
    env), sets its times and due_at, queues or cancels its job, writes the audit row and the outbox
    rows that the table names, and marks its message (and card) for a redraw. extra: values for the

@@ -39,6 +39,7 @@ struct db {
     bool in_transaction, reads; /* reads: a READ ONLY one */
     bool spoilt;                /* a statement of this transaction failed */
     bool queue_failed;          /* a statement could not even be queued */
+    unsigned notes;
     char sqlstate[6];
     char constraint[64];
     char **channels; /* LISTEN again after a reconnect */
@@ -345,11 +346,22 @@ bool db_begin(struct db *db, enum db_mode mode, struct error *err)
     db->in_transaction = true;
     db->spoilt = false;
     db->reads = mode == DB_READ_ONLY;
+    db->notes = 0;
     if (db->reads)
         db_send(db, "BEGIN READ ONLY", P0);
     else
         db_send(db, "BEGIN", P0);
     return true;
+}
+
+void db_note(struct db *db, enum db_note note)
+{
+    db->notes |= note;
+}
+
+unsigned db_noted(const struct db *db)
+{
+    return db->notes;
 }
 
 bool db_in_transaction(const struct db *db)

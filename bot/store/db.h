@@ -41,6 +41,11 @@ bool db_begin(struct db *db, enum db_mode mode, struct error *err);
    COMMIT was sent, so it may have happened; look before saying anything. On any other error
    nothing has happened. Either way the transaction is over. */
 bool db_commit(struct db *db, struct error *err);
+/* What a transaction leaves for other threads to do: who begins one forgets the last one's, who
+   commits it looks whom to wake. */
+enum db_note { DB_NOTE_SLACK = 1, DB_NOTE_MAIL = 2, DB_NOTE_JOBS = 4, DB_NOTE_ALL = 7 };
+void db_note(struct db *db, enum db_note note);
+unsigned db_noted(const struct db *db);
 /* Whether one was begun and is not over. */
 bool db_in_transaction(const struct db *db);
 /* Ends the transaction; queued statements are thrown away. Safe to call at any time. */

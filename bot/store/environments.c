@@ -146,31 +146,38 @@ struct team_use team_use_from_row(const struct rows *rows, int row)
     return use;
 }
 
-bool environment_insert(struct db *db, struct environment *env, struct error *err)
+bool environment_insert(struct db *db, struct environment *env, int64_t due_after,
+                        struct error *err)
 {
     void *tmp = talloc_new(NULL);
     struct rows *rows = db_query(
         tmp, db, err,
         "INSERT INTO environments (team, name, cluster, region, owner_workspace, owner_id,"
         " owner_name, owner_mail, owner_zone, template, template_copy, parameters, reason, state,"
-        " ttl_seconds, nodes, vcpus, gpus, hourly_usd, monthly_usd)"
+        " ttl_seconds, nodes, vcpus, gpus, hourly_usd, monthly_usd, tally, decided_at, due_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12::json, $13, $14,"
-        " $15::bigint, $16::integer, $17::integer, $18::integer, $19::numeric, $20::numeric)"
+        " $15::bigint, $16::integer, $17::integer, $18::integer, $19::numeric, $20::numeric,"
+        " $21::jsonb, CASE WHEN $14 = 'queued' THEN now() END,"
+        " now() + make_interval(secs => $22::double precision))"
         " ON CONFLICT (cluster) WHERE ended_at IS NULL DO NOTHING"
-        " RETURNING id, extract(epoch FROM created_at) AS created_at",
+        " RETURNING id, extract(epoch FROM created_at) AS created_at,"
+        "  extract(epoch FROM due_at) AS due_at",
         P(env->team, env->name, env->cluster, env->region, env->owner_workspace, env->owner_id,
           env->owner_name, env->owner_mail, env->owner_zone, env->template,
           json_text(tmp, env->template_copy), json_text(tmp, env->parameters), env->reason,
           env->state, talloc_asprintf(tmp, "%" PRId64, env->ttl_seconds),
           talloc_asprintf(tmp, "%d", env->nodes), talloc_asprintf(tmp, "%d", env->vcpus),
           talloc_asprintf(tmp, "%d", env->gpus), talloc_asprintf(tmp, "%.4f", env->hourly_usd),
-          talloc_asprintf(tmp, "%.2f", env->monthly_usd)));
+          talloc_asprintf(tmp, "%.2f", env->monthly_usd),
+          env->tally ? json_text(tmp, env->tally) : NULL,
+          due_after ? talloc_asprintf(tmp, "%" PRId64, due_after) : NULL));
     bool ok = rows != NULL;
     if (ok && rows_count(rows) == 0)
         ok = error_set(err, ERROR_CONFLICT, "The name %s is taken.", env->cluster);
     if (ok) {
         env->id = rows_integer(rows, 0, "id", 0);
         env->created_at = env->now = moment(rows, 0, "created_at");
+        env->due_at = moment(rows, 0, "due_at");
     }
     talloc_free(tmp);
     return ok;

@@ -72,8 +72,10 @@ struct team_use {
 void team_use_ask(const void *ctx, struct db *db, const char *team, bool lock, struct rows **rows);
 struct team_use team_use_from_row(const struct rows *rows, int row);
 
-/* Adds a request (state 'pending' or 'queued', as given in env; id, times and `now` are the
-   database's and set on env). ERROR_CONFLICT when the cluster's name is taken by a living one. */
-bool environment_insert(struct db *db, struct environment *env, struct error *err);
+/* Adds a request ('pending', or 'queued': then it is decided; as env's state says). The clock looks
+   at it due_after seconds later, 0: never. id, times and `now` are the database's and set on env.
+   ERROR_CONFLICT when the cluster's name is taken by a living one. */
+bool environment_insert(struct db *db, struct environment *env, int64_t due_after,
+                        struct error *err);
 
 #endif
