@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <string.h>
 #include <talloc.h>
 
@@ -18,12 +19,13 @@ struct policy policy_read(const cJSON *template_source)
     return policy;
 }
 
+/* What is no number is neither more nor less than anything: no condition holds for it. */
 static double as_number(const cJSON *value)
 {
     int64_t seconds;
     if (cJSON_IsString(value) && duration_parse(value->valuestring, &seconds, NULL))
         return (double)seconds;
-    return cJSON_IsNumber(value) ? value->valuedouble : -1;
+    return cJSON_IsNumber(value) ? value->valuedouble : NAN;
 }
 
 static bool holds(const cJSON *condition, const cJSON *value)
