@@ -37,13 +37,15 @@ class Eksctl:
         self.write("pace.json", pace)
 
     def calls(self, verb=None):
-        """The calls that began, oldest first; verb: "create" or "delete"."""
+        """The calls that began, oldest first; verb: "create", "delete", "get", …; without one, those
+        that change something."""
         try:
             with open(self.path("calls.jsonl"), encoding="utf-8") as file:
                 lines = [json.loads(line) for line in file]
         except FileNotFoundError:
             return []
-        return [c for c in lines if c.get("started") and (not verb or c["argv"][0] == verb)]
+        verbs = [verb] if verb else ["create", "delete"]
+        return [c for c in lines if c.get("started") and c["argv"][0] in verbs]
 
     def stacks(self):
         """Stacks that exist now, by name."""
