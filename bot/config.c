@@ -106,6 +106,8 @@ static bool url_is_safe(const char *url)
 {
     if (strncmp(url, "https://", 8) == 0 || !*url)
         return true;
+    if (strchr(url, '@')) /* "http://localhost:x@example.com" goes to example.com */
+        return false;
     static const char *const loopbacks[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
     for (size_t i = 0; i < 3; i++) {
         size_t length = strlen(loopbacks[i]);
