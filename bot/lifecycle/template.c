@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,20 +57,44 @@ static bool one_of(const char *word, const char *const *words, size_t count)
     return false;
 }
 
+static cJSON *typed_value(const void *ctx, const cJSON *p, const char *given, struct error *err);
+
+/* A default has to be what a person could have typed. */
+static bool default_fits(const void *ctx, const cJSON *parameter, struct error *err)
+{
+    const cJSON *value = json_at(parameter, "default");
+    cJSON *typed = typed_value(
+        ctx, parameter, cJSON_IsString(value) ? value->valuestring : json_text(ctx, value), err);
+    bool fits = cJSON_Compare(typed, value, true);
+    if (typed && !fits)
+        error_set(err, ERROR_CONFIG, "it is not of the type %s", json_string(parameter, "type"));
+    cJSON_Delete(typed);
+    return fits;
+}
+
 static void check_parameter(struct reading *r, const cJSON *parameter)
 {
     static const char *const keys[] = {"type",  "min",         "max",     "choices", "default",
                                        "title", "description", "pattern", "length"};
     static const char *const types[] = {"integer", "choice", "string", "boolean"};
     known_keys(r, parameter, keys, sizeof keys / sizeof *keys);
+    static const char *const taken[] = {"cluster", "region", "tags",   "role",   "ttl",
+                                        "team",    "set",    "reason", "dry-run"};
     const char *type = json_string_or_empty(parameter, "type");
+    const cJSON *otherwise = json_at(parameter, "default");
+    struct error err;
+    if (one_of(parameter->string, taken, sizeof taken / sizeof *taken))
+        problem(r, parameter, "%s means something else already: give the parameter another name",
+                parameter->string);
     if (!one_of(type, types, 4))
         problem(r, parameter, "the type of %s is one of integer, choice, string, boolean",
                 parameter->string);
-    if (strcmp(type, "choice") == 0 && !cJSON_GetArraySize(json_at(parameter, "choices")))
+    else if (strcmp(type, "choice") == 0 && !cJSON_GetArraySize(json_at(parameter, "choices")))
         problem(r, parameter, "%s needs its choices", parameter->string);
-    if (!json_at(parameter, "default"))
+    else if (!otherwise)
         problem(r, parameter, "%s needs a default", parameter->string);
+    else if (!default_fits(r->ctx, parameter, &err))
+        problem(r, otherwise, "the default of %s: %s", parameter->string, err.text);
 }
 
 static int64_t time_of(struct reading *r, const cJSON *ttl, const char *key, int64_t otherwise)
@@ -126,13 +149,15 @@ static const char **text_list_of(struct reading *r, const void *ctx, const cJSON
 static void read_template(struct reading *r, const void *ctx, struct template *t)
 {
     struct reading quiet = {.problems = NULL};
-    const cJSON *source = t->source, *ttl = json_at(source, "ttl");
+    const cJSON *source = t->source;
+    const cJSON *read = r ? r->tree->root : source; /* knows the lines */
+    const cJSON *ttl = json_at(read, "ttl");
     char *unused = talloc_strdup(ctx, "");
     quiet.problems = &unused;
     t->title = json_string(source, "title") ? json_string(source, "title") : t->name;
     t->description = json_string_or_empty(source, "description");
     t->parameters = json_at(source, "parameters");
-    t->regions = text_list_of(r, ctx, json_at(source, "regions"), "regions");
+    t->regions = text_list_of(r, ctx, json_at(read, "regions"), "regions");
     static const struct tree no_tree = {.file = ""};
     quiet.tree = &no_tree;
     struct reading *to = r ? r : &quiet;
@@ -420,59 +445,4 @@ cJSON *template_render(const void *ctx, const struct template *t, const cJSON *v
         error_prefix(err, "template %s: cluster", t->name);
     cJSON_Delete(all);
     return config;
-}
-
-/* ---- what it takes ---- */
-
-enum { HOURS_A_MONTH = 730 }; /* as AWS counts them in its calculator */
-
-static bool add_group(const cJSON *prices, const cJSON *group, double factor,
-                      struct template_resources *out, struct error *err)
-{
-    const char *type = json_string(group, "instanceType");
-    if (!type)
-        type = json_string(group, "instanceTypes.0");
-    /* eksctl's own defaults: two nodes of m5.large */
-    int nodes = (int)json_integer(group, "desiredCapacity", 2);
-    if (!type)
-        type = "m5.large";
-    const cJSON *price = cJSON_GetObjectItemCaseSensitive(json_at(prices, "instance_types"), type);
-    if (!price)
-        return error_set(err, ERROR_CONFIG,
-                         "prices.yaml does not know the instance type %s; add it there", type);
-    double hourly = json_number(price, "usd_hour", 0);
-    if (json_true(group, "spot"))
-        hourly *= json_number(prices, "spot_factor", 0.4);
-    double disk = json_number(group, "volumeSize", 80) *
-                  json_number(prices, "gp3_usd_gb_month", 0.08) / HOURS_A_MONTH;
-    out->nodes += nodes;
-    out->vcpus += nodes * (int)json_integer(price, "vcpu", 0);
-    out->gpus += nodes * (int)json_integer(price, "gpu", 0);
-    out->hourly_usd += nodes * (hourly * factor + disk);
-    return true;
-}
-
-bool template_resources(const struct template_set *set, const cJSON *config, const char *region,
-                        struct template_resources *out, struct error *err)
-{
-    static const char *const kinds[] = {"managedNodeGroups", "nodeGroups"};
-    const cJSON *prices = set->prices, *group;
-    const cJSON *regional =
-        cJSON_GetObjectItemCaseSensitive(json_at(prices, "region_factors"), region);
-    double factor = cJSON_IsNumber(regional) ? regional->valuedouble
-                                             : json_number(prices, "other_regions_factor", 1.2);
-    memset(out, 0, sizeof *out);
-    out->hourly_usd = json_number(prices, "control_plane_usd_hour", 0.10);
-    for (int i = 0; i < 2; i++)
-        cJSON_ArrayForEach(group, json_at(config, kinds[i])) if (!add_group(prices, group, factor,
-                                                                            out, err)) return false;
-    if (strcmp(json_string_or_empty(config, "vpc.nat.gateway"), "Disable") != 0)
-        out->hourly_usd += json_number(prices, "nat_gateway_usd_hour", 0.045) * factor;
-    if (json_at(config, "fargateProfiles"))
-        out->hourly_usd += json_number(prices, "fargate_allowance_usd_hour", 0.10) * factor;
-    if (json_true(config, "autoModeConfig.enabled"))
-        out->hourly_usd += json_number(prices, "auto_mode_allowance_usd_hour", 0.25) * factor;
-    out->hourly_usd = round(out->hourly_usd * 10000) / 10000;
-    out->monthly_usd = round(out->hourly_usd * HOURS_A_MONTH * 100) / 100;
-    return true;
 }
