@@ -25,7 +25,7 @@ import { drawMessages } from "./messages.js";
 import { confirmed, drawModal } from "./modal.js";
 import { drawPeople } from "./people.js";
 import { drawSidebar } from "./sidebar.js";
-import { load, markRead, post, start, store, watch, world } from "./store.js";
+import { become, markRead, post, start, store, watch, world } from "./store.js";
 
 const place = { channel: null, thread: null };
 let shownAt = null;  // person and place that were drawn last: another one begins at its end
@@ -59,9 +59,7 @@ async function choose(person) {
   if (person === store.me) return;
   localStorage.setItem("me", person);
   history.replaceState(null, "", `/?as=${person}${location.hash}`);
-  store.me = person;
-  await post("/control/direct", { user: person });
-  await load();
+  await become(person);
   draw();
 }
 
@@ -154,13 +152,14 @@ function drawThread(channel, thread, name, closed, options, fresh) {
 
 function draw() {
   const { state } = store;
-  if (!state?.me) return;
+  if (state?.me?.id !== store.me) return;  // the next person's view is on its way
   const at = current();
   const tells = world(follow);
   const key = `${store.me} ${at.channel} ${at.thread ?? ""}`;
   const fresh = key !== shownAt;
   shownAt = key;
-  document.title = `${at.found?.name || (at.channel === "inbox" ? "Inbox" : store.app.name)} · ${state.team.name}`;
+  const name = at.channel === "inbox" ? "Inbox" : at.found?.name || store.app.name;
+  document.title = `${name} · ${state.team.name}`;
   $("away").hidden = !store.away;
   $("inbox").hidden = at.channel !== "inbox";
   $("channel").hidden = at.channel === "inbox";
@@ -190,10 +189,8 @@ function drawNowhere() {
 
 // -- start ------------------------------------------------------------------------------------------
 const asked = new URLSearchParams(location.search).get("as");
-const me = asked ?? localStorage.getItem("me") ?? "U0DEV";
 readAddress();
-await post("/control/direct", { user: me });
-await start(me);
+await start([asked, localStorage.getItem("me"), "U0DEV"]);
 draw();
 $("menu").append(icon("menu"));
 $("menu").addEventListener("click", () => {
@@ -203,6 +200,10 @@ $("menu").addEventListener("click", () => {
 window.addEventListener("hashchange", () => { readAddress(); draw(); });
 window.addEventListener("popstate", () => { readAddress(); draw(); });
 window.addEventListener("focus", draw);
+document.addEventListener("click", (event) => {
+  const more = document.querySelector(".more[open]");
+  if (more && !more.contains(event.target)) more.open = false;
+});
 $("sidebar").addEventListener("click", () => document.body.classList.remove("menu-open"));
 setInterval(draw, 30_000);  // "2 minutes ago"
 watch(draw);

@@ -22,7 +22,8 @@ export function avatar(person, size) {
   const style = `width:${size}px;height:${size}px;font-size:${Math.round(size * 0.4)}px`;
   if (person?.is_bot) return h("span", { class: "avatar", style, "aria-hidden": "true" }, appPicture());
   if (person?.id === "USLACKBOT")
-    return h("span", { class: "avatar avatar-slack", style, "aria-hidden": "true" }, icon("hash", size * 0.6));
+    return h("span", { class: "avatar avatar-slack", style, "aria-hidden": "true" },
+      icon("hash", size * 0.6));
   return h("span", { class: "avatar", style: `${style};background:${colour(person?.id ?? "?")}`,
     "aria-hidden": "true" }, initials(person?.name ?? "?"));
 }

@@ -62,7 +62,8 @@ export function drawInbox(parent, { tz, follow, redraw }) {
     h("time", { class: "quiet" }, when(m, tz))),
   h("span", { class: "mail-title" }, m.subject),
   h("span", { class: "quiet mail-begin" }, m.text.replace(/\s+/g, " ").slice(0, 120))));
-  const nothing = store.state.me.email ? "No mail yet. envbot writes when a cluster is ready, before it ends, and when it is gone."
+  const nothing = store.state.me.email
+    ? `No mail yet. ${store.app.name} writes when a cluster is ready, before it ends, and when it is gone.`
     : `${store.state.me.name} has no mail address, so there is no mail.`;
   keep(parent, [
     { key: "head", print: store.me, make: () => h("header", { class: "place-head" }, icon("mail", 20),

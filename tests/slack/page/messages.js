@@ -94,7 +94,8 @@ export function drawMessages(parent, state, options) {
     const replies = thread ? [] : (state.messages[channel] ?? []).filter((r) =>
       r.thread_ts === m.ts && r.ts !== m.ts && !r.ephemeral_for);
     const last = replies.length && ago(tsDate(replies[replies.length - 1].ts));
-    items.push({ key: m.ts, print: JSON.stringify([m, compact, replies.length, last, world.me?.id, world.names]),
+    const print = JSON.stringify([m, compact, replies.length, last, world.me?.id, world.names]);
+    items.push({ key: m.ts, print,
       make: (old) => folded(message(m, { ...options, compact, replies }), old) });
     if (thread && m.ts === thread && all.length > 1) {
       const count = all.filter((r) => r.ts !== thread && !r.ephemeral_for).length;

@@ -27,10 +27,11 @@ export function drawPeople(state, me, choose) {
   }, avatar(person, 22), h("span", {}, person.name),
   note(person, state.team.id) && h("small", {}, note(person, state.team.id)));
   const other = others.find((p) => p.id === me);
-  keep($("people"), [{ key: "all", print: JSON.stringify([people, me]), make: () => h("div", { class: "switch" },
+  const make = () => h("div", { class: "switch" },
     h("span", { class: "switch-label" }, "You are"),
     story.map((p) => pick(p, "person")), other && pick(other, "person"),
     h("details", { class: "more" },
       h("summary", { id: "people-more", class: "person" }, "More", icon("chevron", 14)),
-      h("div", { class: "more-list" }, others.map((p) => pick(p, "person-row"))))) }]);
+      h("div", { class: "more-list" }, others.map((p) => pick(p, "person-row")))));
+  keep($("people"), [{ key: "all", print: JSON.stringify([people, me]), make }]);
 }

@@ -16,7 +16,7 @@ async function read(path, options) {
 export const post = (path, body) => read(path, { method: "POST", body: JSON.stringify(body),
   headers: { "Content-Type": "application/json" } });
 
-export async function load() {
+async function load() {
   const me = store.me;
   const [state, mail] = await Promise.all([
     read(`/control/state?brief&as=${encodeURIComponent(me)}`), read("/control/mails")]);
@@ -25,17 +25,26 @@ export async function load() {
   store.mails = (mail.mails ?? []).slice().reverse();
 }
 
-export async function start(me) {
+// Looks as that person from now on; the app's direct messages stand in their side bar.
+export async function become(me) {
   store.me = me;
-  store.app = await read("/control/app");
+  await post("/control/direct", { user: me });
   await load();
+}
+
+// Begins as the first of the wanted people who exists.
+export async function start(wanted) {
+  store.app = await read("/control/app");
+  const { people } = await read("/control/state?brief");
+  await become(wanted.find((id) => people.some((p) => p.id === id && !p.deleted)));
 }
 
 // Calls `changed` after each change, for ever.
 export async function watch(changed) {
   for (;;) {
     try {
-      const { seq } = await read(`/control/wait?seq=${store.state.seq}&timeout=25`);
+      const known = store.away ? -1 : store.state.seq;  // after a restart it counts anew
+      const { seq } = await read(`/control/wait?seq=${known}&timeout=25`);
       const news = seq !== store.state.seq || store.away;
       store.away = false;
       if (news) {
@@ -61,7 +70,8 @@ export function world(follow) {
     people: () => state.people.filter((p) => !p.deleted && !p.is_bot),
     channels: () => state.channels.filter((c) => !c.is_im),
     // All that can be named: a message is drawn again when one of these changes.
-    names: JSON.stringify([state.people.map((p) => p.name), state.groups, state.channels.map((c) => c.name)]),
+    names: JSON.stringify([state.people.map((p) => p.name), state.groups,
+      state.channels.map((c) => c.name)]),
   };
 }
 
