@@ -1,6 +1,7 @@
 #include "lifecycle/wording.h"
 
 #include "base/tree.h"
+#include "lifecycle/wording_check.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,15 +18,17 @@ static void add_file(struct wording *wording, const char *directory, const char 
     void *tmp = talloc_new(NULL);
     char *path = talloc_asprintf(tmp, "%s/%s/%s", directory, kind, file);
     struct tree *trees;
-    int count;
-    struct error err;
+    int count = 0;
+    struct error err = {0};
     if (!tree_read_file(tmp, path, &trees, &count, &err))
         *problems = talloc_asprintf_append(*problems, "%s\n", err.text);
     else if (count != 1 || !cJSON_IsObject(trees[0].root))
         *problems = talloc_asprintf_append(*problems, "%s:1: one mapping is wanted here\n", path);
-    else
+    else {
+        wording_check_holes(&trees[0], problems);
         json_set(wording->trees, talloc_asprintf(tmp, "%s/%.*s", kind, (int)strlen(file) - 5, file),
                  cJSON_Duplicate(trees[0].root, true));
+    }
     talloc_free(tmp);
 }
 
@@ -56,6 +59,7 @@ bool wording_read(const void *ctx, const char *directory, struct wording **out, 
     *problems = talloc_strdup(ctx, "");
     add_folder(wording, directory, "slack", problems);
     add_folder(wording, directory, "mail", problems);
+    wording_check_files(wording, directory, problems);
     *out = wording;
     return !**problems;
 }
