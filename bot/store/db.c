@@ -290,13 +290,17 @@ bool db_flush(struct db *db, struct error *err)
     if (!PQpipelineSync(db->conn))
         return connection_lost(db, err);
     bool failed = false, synced = false;
+    int silences = 0;
     while (!synced) {
         PGresult *result = PQgetResult(db->conn);
         if (!result) {
-            if (PQstatus(db->conn) != CONNECTION_OK)
+            /* One NULL follows each statement's result. After a write that failed libpq gives
+               nothing else, and calls the connection good (pqSendSome in 15's fe-misc.c). */
+            if (PQstatus(db->conn) != CONNECTION_OK || ++silences > 2)
                 return connection_lost(db, err);
-            continue; /* the NULL after each statement's result */
+            continue;
         }
+        silences = 0;
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
             PQclear(result);
             synced = true;
