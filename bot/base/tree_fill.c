@@ -38,6 +38,19 @@ static const cJSON *lookup(struct filling *f, const char *name)
     return NULL;
 }
 
+/* Adds a step to the path, which is for messages about mistakes. */
+static void step_into(struct filling *f, size_t length, const char *name)
+{
+    size_t room = sizeof f->path - length, wanted = strlen(name) + 1;
+    if (room < 2)
+        return;
+    if (wanted > room - 1)
+        wanted = room - 1;
+    f->path[length] = '/';
+    memcpy(f->path + length + 1, name, wanted);
+    f->path[sizeof f->path - 1] = '\0';
+}
+
 static bool unknown_hole(struct filling *f, const char *name)
 {
     const char *known[256];
@@ -49,18 +62,21 @@ static bool unknown_hole(struct filling *f, const char *name)
                      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-static char *scalar_text(const void *ctx, const cJSON *value)
+/* The value's own text where it has one. */
+static const char *scalar_text(const void *ctx, const cJSON *value)
 {
     if (cJSON_IsString(value))
-        return talloc_strdup(ctx, value->valuestring);
+        return value->valuestring;
     if (cJSON_IsNull(value))
-        return talloc_strdup(ctx, "");
+        return "";
     return json_text(ctx, value);
 }
 
-static char *escaped(const void *ctx, const cJSON *value, enum tree_escape escape)
+static const char *escaped(const void *ctx, const cJSON *value, enum tree_escape escape)
 {
-    char *text = scalar_text(ctx, value);
+    const char *text = scalar_text(ctx, value);
+    if (!strpbrk(text, "&<>\"'"))
+        return text; /* what neither of the two below changes */
     if (escape == TREE_MRKDWN)
         return text_mrkdwn(ctx, text);
     if (escape == TREE_HTML)
@@ -80,49 +96,87 @@ static char *hole_name(const void *ctx, const char *text, size_t *used)
     return talloc_strndup(ctx, text + 2, *used - 3);
 }
 
+/* The one hole that a whole scalar is: its value, of the value's own type. */
+static cJSON *fill_hole(struct filling *f, const void *tmp, const char *name)
+{
+    bool raw = strncmp(name, "raw:", 4) == 0;
+    const cJSON *value = lookup(f, raw ? name + 4 : name);
+    if (!value)
+        unknown_hole(f, raw ? name + 4 : name);
+    if (cJSON_IsString(value) && !raw)
+        return cJSON_CreateString(escaped(tmp, value, f->escape));
+    return value ? cJSON_Duplicate(value, true) : NULL;
+}
+
+/* Text that grows; on the stack of its maker until it is long. */
+struct text {
+    const void *ctx;
+    char *bytes;
+    size_t length, room;
+    char first[512];
+};
+
+static void append(struct text *text, const char *bytes, size_t length)
+{
+    if (text->length + length >= text->room) {
+        text->room = (text->length + length) * 2;
+        char *larger = talloc_size(text->ctx, text->room);
+        memcpy(larger, text->bytes, text->length);
+        text->bytes = larger;
+    }
+    memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+    text->bytes[text->length] = '\0';
+}
+
+/* Appends the value of a hole inside other text. */
+static bool append_hole(struct filling *f, struct text *out, const char *name)
+{
+    bool raw = strncmp(name, "raw:", 4) == 0;
+    const cJSON *value = lookup(f, raw ? name + 4 : name);
+    if (!value)
+        return unknown_hole(f, raw ? name + 4 : name);
+    const char *words = raw ? scalar_text(out->ctx, value) : escaped(out->ctx, value, f->escape);
+    append(out, words, strlen(words));
+    return true;
+}
+
+static bool fill_text(struct filling *f, struct text *out, const char *text)
+{
+    while (*text) {
+        size_t plain = strcspn(text, "$"), used;
+        append(out, text, plain);
+        text += plain;
+        char *name = hole_name(out->ctx, text, &used);
+        if (name && !append_hole(f, out, name))
+            return false;
+        if (name) {
+            text += used;
+        } else if (strncmp(text, "$${", 3) == 0) {
+            append(out, "${", 2);
+            text += 3;
+        } else if (*text) {
+            append(out, text++, 1);
+        }
+    }
+    return true;
+}
+
 static cJSON *fill_string(struct filling *f, const char *text)
 {
+    if (!strchr(text, '$'))
+        return cJSON_CreateString(text);
     void *tmp = talloc_new(NULL);
     size_t used = 0;
     char *name = hole_name(tmp, text, &used);
+    cJSON *filled;
     if (name && !text[used]) {
-        bool raw = strncmp(name, "raw:", 4) == 0;
-        const cJSON *value = lookup(f, raw ? name + 4 : name);
-        cJSON *filled = NULL;
-        if (!value)
-            unknown_hole(f, raw ? name + 4 : name);
-        else if (cJSON_IsString(value) && !raw)
-            filled = cJSON_CreateString(escaped(tmp, value, f->escape));
-        else
-            filled = cJSON_Duplicate(value, true);
-        talloc_free(tmp);
-        return filled;
+        filled = fill_hole(f, tmp, name);
+    } else {
+        struct text out = {.ctx = tmp, .bytes = out.first, .room = sizeof out.first};
+        out.first[0] = '\0';
+        filled = fill_text(f, &out, text) ? cJSON_CreateString(out.bytes) : NULL;
     }
-    char *out = talloc_strdup(tmp, "");
-    while (*text) {
-        size_t plain = strcspn(text, "$");
-        out = talloc_strndup_append_buffer(out, text, plain);
-        text += plain;
-        if (strncmp(text, "$${", 3) == 0) {
-            out = talloc_strdup_append_buffer(out, "${");
-            text += 3;
-        } else if ((name = hole_name(tmp, text, &used))) {
-            bool raw = strncmp(name, "raw:", 4) == 0;
-            const cJSON *value = lookup(f, raw ? name + 4 : name);
-            if (!value) {
-                unknown_hole(f, raw ? name + 4 : name);
-                talloc_free(tmp);
-                return NULL;
-            }
-            out = talloc_strdup_append_buffer(out, raw ? scalar_text(tmp, value)
-                                                       : escaped(tmp, value, f->escape));
-            text += used;
-        } else if (*text) {
-            out = talloc_strndup_append_buffer(out, text, 1);
-            text++;
-        }
-    }
-    cJSON *filled = cJSON_CreateString(out);
     talloc_free(tmp);
     return filled;
 }
@@ -167,7 +221,7 @@ static cJSON *fill_mapping(struct filling *f, const cJSON *node)
     {
         if (strcmp(each->string, "$if") == 0 || strcmp(each->string, "$for") == 0)
             continue;
-        snprintf(f->path + length, sizeof f->path - length, "/%s", each->string);
+        step_into(f, length, each->string);
         bool stays = true;
         if (cJSON_IsObject(each) && !condition(f, each, &stays)) {
             cJSON_Delete(result);
