@@ -134,7 +134,9 @@ unit: $(UNIT) ## run the unit tests
 TESTS   := tests
 WORKERS := 3
 e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py for some of them)
-	/usr/bin/python3 -m pytest -q -p no:cacheprovider -n $(WORKERS) --dist loadfile $(TESTS)
+	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
+	    --dist loadfile $(TESTS)
 
 lint: ## check formatting, run cppcheck, check the structure of the house
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
@@ -147,7 +149,8 @@ asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@tests/sanitizers/run $(BUILD)/asan address,undefined unit e2e TESTS=tests/e2e
 
 # What has threads that meet.
-THREADED := $(addprefix tests/e2e/test_,socket.py connections.py outbox.py story.py)
+THREADED := $(patsubst %,tests/e2e/test_%.py,socket connections outbox story one_decision twice \
+              quota_race database_lost)
 tsan: ## the tests of what has threads, with ThreadSanitizer
 	@tests/sanitizers/run $(BUILD)/tsan thread unit e2e TESTS="$(THREADED)"
 

@@ -182,7 +182,7 @@ static bool show_details(struct call *call, const struct wish *wish, struct erro
 {
     const struct template *t = wish->template;
     cJSON *values = json_object(call), *regions = element("static_select", "region");
-    for (int i = 0; t->regions[i] && i < MOST_OPTIONS; i++)
+    for (int i = 0; i < MOST_OPTIONS && t->regions[i]; i++)
         add_option(regions, option(call, t->regions[i], t->regions[i]), i == 0);
     json_set_format(values, "metadata", "%s %s %s", call->envelope->private_metadata, t->name,
                     wish->team);

@@ -81,9 +81,9 @@ void log_event(enum log_level level, const char *msg, ...)
     gmtime_r(&now.tv_sec, &utc);
     line.length = strftime(line.text, sizeof line.text, "time=%Y-%m-%dT%H:%M:%S", &utc);
     char head[48];
-    append(&line, head,
-           (size_t)snprintf(head, sizeof head, ".%03ldZ level=%s msg=", now.tv_nsec / 1000000,
-                            level_names[level]));
+    int length = snprintf(head, sizeof head, ".%03ldZ level=%s msg=", now.tv_nsec / 1000000,
+                          level_names[level]);
+    append(&line, head, (size_t)length);
     append_value(&line, msg);
     va_list args;
     va_start(args, msg);

@@ -1,5 +1,7 @@
-"""The house stays readable: files that one can take in."""
+"""The house stays readable: files that one can take in, and a page on each folder."""
 import pathlib
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MOST_LINES = 500
@@ -21,3 +23,15 @@ def test_files_stay_under_500_lines():
 def test_a_long_file_is_found():
     assert too_long({"a.c": 501, "b.c": 500}) == ["a.c has 501 lines; split it by concern "
                                                   "(at most 500)"]
+
+
+FOLDERS = ("", "bot", "bot/base", "bot/store", "bot/slack", "bot/aws", "bot/jobs", "bot/lifecycle",
+           "bot/http", "commands", "approvals", "templates", "tests", "tests/aws",
+           "tests/eksctl", "deploy")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_each_folder_has_its_page(folder):
+    page = ROOT / folder / "README.md"
+    assert page.exists(), f"{folder or 'the top'} has no README.md"
+    assert 5 < page.read_text(encoding="utf-8").count("\n") < 160  # one page

@@ -18,7 +18,8 @@ MAY_INCLUDE = {
     "commands":  "base config store slack aws lifecycle jobs approvals",
     "http":      "base config store slack aws lifecycle jobs approvals commands",
     "serve":     "base config store slack aws lifecycle jobs approvals commands http",
-    "main":      "base config store slack aws lifecycle jobs approvals commands http serve",
+    "manual":    "base",
+    "main":      "base config store slack aws lifecycle jobs approvals commands http serve manual",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
