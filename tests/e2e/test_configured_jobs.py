@@ -2,12 +2,12 @@
 
 
 def test_a_warning_comes_when_the_configuration_says_so(company):
-    c = company(options={"limits.warn_before": "[10s]"})
+    c = company(options={"limits.warn_before": "[58s]"})
     c.serve()
-    c.slack.type("U0DEV", "C0GEN", "create small demo --ttl 12s")
+    c.slack.type("U0DEV", "C0GEN", "create small demo --ttl 60s")
     c.approve("demo")
-    c.wait_state("demo", "ready")
-    c.slack.wait_for(lambda: ":alarm_clock:" in c.thread_text("demo"), "the warning", 20)
+    c.wait_state("demo", "ready", seconds=60)
+    c.slack.wait_for(lambda: ":alarm_clock:" in c.thread_text("demo"), "the warning", 50)
     assert "*payments/demo* ends in" in c.thread_text("demo")
 
 
@@ -16,7 +16,7 @@ def test_ready_names_the_command_that_the_workspace_has(company):
     c.serve()
     c.slack.type("U0DEV", "C0GEN", "create small demo")
     c.approve("demo")
-    c.wait_state("demo", "ready")
+    c.wait_state("demo", "ready", seconds=60)
     c.settle()
     assert "/cluster extend demo 4h" in c.aws.mails()[0]["text"]
     assert "/env" not in c.thread_text("demo") + str(c.aws.mails())
