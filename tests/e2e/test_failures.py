@@ -57,7 +57,8 @@ CAUSES = [  # what CloudFormation or eksctl says; where; what the person reads
 
 
 def test_a_failure_is_told_in_plain_words_by_its_cause_and_cleaned_up(company):
-    c = company(teams=ROOMY, options={"jobs.parallel": 20, "jobs.per_region": 20})
+    c = company(teams=ROOMY, options={"jobs.parallel": 6, "jobs.per_region": 6,
+                                        "jobs.lease": "30s", "jobs.heartbeat": "5s"})
     for name, phase, reason, _ in CAUSES:
         c.eksctl.add_fault("create", "fail", match=f"payments-{name}", phase=phase, reason=reason)
     c.eksctl.add_fault("create", "throttle", match="payments-rate")
@@ -69,7 +70,7 @@ def test_a_failure_is_told_in_plain_words_by_its_cause_and_cleaned_up(company):
         bring(c, name)
     mails = c.aws.wait_for(
         lambda: len(c.aws.mails()) == len(expected) and
-        {m["subject"].split()[0]: m for m in c.aws.mails()}, "a mail for each", 120)
+        {m["subject"].split()[0]: m for m in c.aws.mails()}, "a mail for each", 240)
     for name, words in expected.items():
         mail = mails[f"payments/{name}"]
         assert mail["subject"] == f"payments/{name} could not be created"
