@@ -188,14 +188,13 @@ def test_no_more_run_at_once_than_is_allowed(company):
         bring(c, name, f"--region {('eu-central-1', 'eu-west-1')[i % 2]}")
     for name in names:
         c.wait_state(name, "ready", seconds=120)
-    spans = {}
+    spans, regions = {}, {call["pid"]: call["stdin"].split("region: ")[1].split()[0]
+                          for call in c.eksctl.calls("create")}
     with open(c.eksctl.path("calls.jsonl"), encoding="utf-8") as file:
-        for line in file:
-            call = json.loads(line)
-            spans.setdefault(call["pid"], {}).update(
-                {("end" if call.get("ended") else "begin"): call["at"],
-                 **({"region": call["stdin"].split("region: ")[1].split()[0]}
-                    if "stdin" in call else {})})
+        for call in map(json.loads, file):
+            if call["pid"] in regions:
+                span = spans.setdefault(call["pid"], {"region": regions[call["pid"]]})
+                span["begin" if call.get("started") else "end"] = call["at"]
     most, per_region = 0, Counter()
     for one in spans.values():
         others = [o for o in spans.values() if o["begin"] <= one["begin"] < o["end"]]
