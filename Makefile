@@ -161,7 +161,7 @@ leaks: $(BUILD)/self_exe.so ## one story, with its jobs, under valgrind
 # Slack's own framework, to be measured beside us; without node and npm the table says so.
 $(BUILD)/bench/bolt/node_modules: tests/bench/bolt/package.json tests/bench/bolt/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)
-	@cd $(@D) && npm ci --silent --no-audit --no-fund --omit=optional && touch node_modules || \
+	@cd $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts --omit=optional && touch node_modules || \
 	    { echo "  Bolt could not be installed; it is left out"; rm -rf node_modules; }
 
 bench: deps-test $(BUILD)/envbot $(BUILD)/drivers/echo_bot $(BENCH) $(BUILD)/bench/bolt/node_modules ## measure speed and memory, beside pgbench
