@@ -282,8 +282,8 @@ def test_a_cluster_becomes_ready_while_no_bot_runs(company):
 
 # Killed while the control plane grew, its remains are deleted and it is created anew; while the
 # nodes grew, CloudFormation finishes them by itself and nothing has to be done twice.
-@pytest.mark.parametrize("kind,creates", [("cluster", 2), ("nodegroup", 1)])
-@pytest.mark.parametrize("who", ["job", "job and eksctl", "everything"])
+@pytest.mark.parametrize("who,kind,creates", [
+    ("job", "cluster", 2), ("job and eksctl", "nodegroup", 1), ("everything", "cluster", 2)])
 def test_a_killed_job_is_taken_up_again(company, who, kind, creates):
     c = company()
     c.eksctl.set_pace(create_seconds=2)
