@@ -19,6 +19,7 @@
 
 MIGRATION(001, "001_start.sql");
 MIGRATION(002, "002_outbox_sent.sql");
+MIGRATION(003, "003_decisions_by_time.sql");
 
 static const struct {
     int version;
@@ -27,6 +28,7 @@ static const struct {
 } migrations[] = {
     {1, "start", migration_001},
     {2, "outbox_sent", migration_002},
+    {3, "decisions_by_time", migration_003},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

@@ -25,11 +25,12 @@ def find_binaries():
 class Postgres:
     """start() makes the cluster if there is none. As root it runs as the user postgres."""
 
-    def __init__(self, directory=None, durable=False):
+    def __init__(self, directory=None, durable=False, **settings):
         self.binaries = find_binaries()
         self.temporary = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="envbot-pg-")
         self.durable = durable
+        self.settings = settings  # of postgresql.conf, over the usual ones
         self.log = os.path.join(self.directory, "log")
         self.process = None
         self.user = "postgres" if os.getuid() == 0 else None
@@ -64,6 +65,7 @@ class Postgres:
                     "log_min_messages": "warning", "shared_buffers": "64MB"}
         if not self.durable:
             settings.update(fsync="off", synchronous_commit="off", full_page_writes="off")
+        settings.update(self.settings)
         arguments = [f"{self.binaries}/postgres", "-D", self.data]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
