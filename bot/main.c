@@ -6,6 +6,7 @@
 #include "config.h"
 #include "jobs/job.h"
 #include "lifecycle/report.h"
+#include "lifecycle/states.h"
 #include "lifecycle/template.h"
 #include "lifecycle/wording.h"
 #include "manual.h"
@@ -54,6 +55,7 @@ static struct config *configuration(struct arguments *arguments)
         enum log_level level;
         if (log_level_parse(config->log.level, &level))
             log_set_level(level);
+        lifecycle_configure(config);
         return config;
     }
     fprintf(stderr, "The configuration has errors:\n%s", problems);
@@ -148,6 +150,7 @@ static int check_main(struct arguments *arguments)
     tell("configuration", problems);
     if (!config) /* the file cannot be read at all: what it says of the rest is not known */
         return FAILED;
+    lifecycle_configure(config);
     templates_read(ctx, config->templates, &templates, &problems);
     wrong += tell("templates of environments", problems);
     wording_read(ctx, config->templates, &wording, &problems);

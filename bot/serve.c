@@ -370,7 +370,6 @@ int serve(const struct config *config)
     server->queue.last = &server->queue.first;
     pthread_mutex_init(&server->queue.lock, NULL);
     pthread_cond_init(&server->queue.filled, NULL);
-    lifecycle_configure(config);
     int code = run(server);
     pthread_cond_destroy(&server->queue.filled);
     pthread_mutex_destroy(&server->queue.lock);

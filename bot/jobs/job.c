@@ -430,7 +430,6 @@ int job_run(const struct config *config, int64_t id)
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     say_notifies = true;
-    lifecycle_configure(config);
     int code = 0;
     if (!begin(&run, ctx, id, &err)) {
         log_error("the job cannot be begun", "error", err.text);

@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "lifecycle/say.h"
+#include "lifecycle/template.h"
 #include "lifecycle/view.h"
 
 #include <assert.h>
@@ -101,6 +102,7 @@ void lifecycle_configure(const struct config *config)
     lifecycle_rules.request_lapses = config->limits.request_lapses;
     memcpy(lifecycle_rules.warn_before, config->limits.warn_before,
            sizeof lifecycle_rules.warn_before);
+    template_limits = (struct template_limits){config->limits.default_ttl, config->limits.max_ttl};
 }
 
 /* Conditions on an event that the state alone does not tell. */

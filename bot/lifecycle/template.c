@@ -145,6 +145,13 @@ static const char **text_list_of(struct reading *r, const void *ctx, const cJSON
     return texts;
 }
 
+struct template_limits template_limits = {.default_ttl = 8 * 3600, .max_ttl = 7 * 86400};
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Fills t from its source; r is NULL for a copy that was checked when it was made. */
 static void read_template(struct reading *r, const void *ctx, struct template *t)
 {
@@ -161,9 +168,15 @@ static void read_template(struct reading *r, const void *ctx, struct template *t
     static const struct tree no_tree = {.file = ""};
     quiet.tree = &no_tree;
     struct reading *to = r ? r : &quiet;
-    t->ttl_default = time_of(to, ttl, "default", 8 * 3600);
-    t->ttl_max = time_of(to, ttl, "max", t->ttl_default);
-    t->ttl_ceiling = time_of(to, ttl, "ceiling", t->ttl_max);
+    int64_t usual = time_of(to, ttl, "default", template_limits.default_ttl);
+    int64_t most =
+        time_of(to, ttl, "max", json_at(ttl, "default") ? usual : template_limits.max_ttl);
+    int64_t ceiling = time_of(to, ttl, "ceiling", most);
+    if (json_at(ttl, "default") && (usual > most || most > ceiling))
+        problem(to, ttl, "ttl: default is at most max, max at most ceiling");
+    t->ttl_max = smaller(most, template_limits.max_ttl);
+    t->ttl_default = smaller(usual, t->ttl_max);
+    t->ttl_ceiling = ceiling;
 }
 
 static void check_template(struct reading *r, const struct template *t)
@@ -178,8 +191,6 @@ static void check_template(struct reading *r, const struct template *t)
     check_approval(r, json_at(source, "approval"));
     if (!t->regions[0])
         problem(r, source, "regions is missing: a list with at least one");
-    if (t->ttl_default > t->ttl_max || t->ttl_max > t->ttl_ceiling)
-        problem(r, json_at(source, "ttl"), "ttl: default is at most max, max at most ceiling");
     if (!cJSON_IsObject(json_at(source, "cluster"))) {
         problem(r, source, "cluster is missing: a ClusterConfig with holes");
         return;

@@ -18,6 +18,13 @@ struct template
     int64_t ttl_default, ttl_max, ttl_ceiling; /* seconds */
 };
 
+/* What this installation allows (limits: in envbot.yaml); set once at start. */
+struct template_limits {
+    int64_t default_ttl; /* seconds, where a template does not say */
+    int64_t max_ttl;     /* no template's ttl.max goes beyond */
+};
+extern struct template_limits template_limits;
+
 struct template_set {
     struct template *items; /* sorted by name */
     int count;

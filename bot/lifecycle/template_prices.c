@@ -15,6 +15,13 @@ static bool add_group(const cJSON *prices, const cJSON *group, double factor,
     int nodes = (int)json_integer(group, "desiredCapacity", 2);
     if (!type)
         type = "m5.large";
+    int least = (int)json_integer(group, "minSize", nodes);
+    int most = (int)json_integer(group, "maxSize", nodes);
+    if (nodes < least || nodes > most)
+        return error_set(err, ERROR_USAGE,
+                         "The node group %s would begin with %d nodes, but it has at least %d and "
+                         "at most %d.",
+                         json_string_or_empty(group, "name"), nodes, least, most);
     const cJSON *price = cJSON_GetObjectItemCaseSensitive(json_at(prices, "instance_types"), type);
     if (!price)
         return error_set(err, ERROR_CONFIG,

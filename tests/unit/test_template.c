@@ -67,6 +67,50 @@ static void test_values_have_their_types_and_defaults(void **state)
         "\"note\":\"a: ${b}\"}");
 }
 
+static void test_the_installations_limits_bound_a_templates_times(void **state)
+{
+    static const struct {
+        const char *ttl;
+        int64_t usual, most, ceiling;
+    } table[] = {
+        {"{}", 8, 72, 72},
+        {"{max: 4h}", 4, 4, 4},
+        {"{default: 2h}", 2, 2, 2},
+        {"{default: 1d, max: 2d, ceiling: 14d}", 24, 48, 336},
+        {"{default: 5d, max: 10d, ceiling: 14d}", 72, 72, 336},
+    };
+    const struct template_limits before = template_limits;
+    template_limits = (struct template_limits){.default_ttl = 8 * 3600, .max_ttl = 72 * 3600};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct template *t =
+            made_of(*state, talloc_asprintf(*state, "regions: [r]\nttl: %s\n", table[i].ttl));
+        assert_int_equal(t->ttl_default, table[i].usual * 3600);
+        assert_int_equal(t->ttl_max, table[i].most * 3600);
+        assert_int_equal(t->ttl_ceiling, table[i].ceiling * 3600);
+    }
+    template_limits = before;
+}
+
+static void test_a_node_group_begins_within_its_own_bounds(void **state)
+{
+    struct template_set *set = ours(*state);
+    const struct template *t = template_find(set, "standard");
+    static const char *const given[] = {"{\"nodes\":\"8\",\"most\":\"5\"}",
+                                        "{\"nodes\":\"5\",\"most\":\"5\"}"};
+    for (int i = 0; i < 2; i++) {
+        struct error err = {0};
+        struct template_resources resources;
+        struct template_target target = {"c", "eu-west-1", json_object(*state), ""};
+        cJSON *values = template_values(*state, t, json_parse(*state, given[i]), &err);
+        cJSON *config = template_render(*state, t, values, &target, &err);
+        bool fits = template_resources(set, config, "eu-west-1", &resources, &err);
+        assert_int_equal(fits, i == 1);
+        if (!fits)
+            assert_string_equal(err.text, "The node group main would begin with 8 nodes, but it "
+                                          "has at least 1 and at most 5.");
+    }
+}
+
 static void test_a_wrong_value_is_answered_with_what_there_is(void **state)
 {
     struct template *t = made_of(*state, sample);
@@ -215,6 +259,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_values_have_their_types_and_defaults, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_the_installations_limits_bound_a_templates_times,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_node_group_begins_within_its_own_bounds, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_wrong_value_is_answered_with_what_there_is, set_up,
                                         tear_down),
