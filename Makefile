@@ -136,7 +136,7 @@ WORKERS := 3
 e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py for some of them)
 	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
-	    --dist loadfile $(TESTS)
+	    --dist load $(TESTS)
 
 lint: ## check formatting, run cppcheck, check the structure of the house
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')

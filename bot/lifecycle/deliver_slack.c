@@ -340,7 +340,7 @@ static bool redraw(struct delivery *d)
     struct error err = {0};
     int64_t newest = 0;
     if (!message_find(d->ctx, d->sender->db, d->row->environment, d->row->place, &stands, &err) ||
-        !outbox_newest(d->sender->db, &newest, &err))
+        !outbox_newest(d->sender->db, d->row, &newest, &err))
         return lost(d, &err);
     int64_t since = stands ? (int64_t)(stands->drawn_ago * 1000) : 0;
     int64_t interval = d->sender->config->slack.update_interval_ms;

@@ -112,15 +112,18 @@ void outbox_drawn(struct db *db, const struct outbox_row *row, int64_t upto)
     talloc_free(tmp);
 }
 
-bool outbox_newest(struct db *db, int64_t *id, struct error *err)
+bool outbox_newest(struct db *db, const struct outbox_row *row, int64_t *id, struct error *err)
 {
     void *tmp = talloc_new(NULL);
-    struct rows *rows = db_query(tmp, db, err, "SELECT max(id) AS id FROM outbox", P0);
+    struct rows *rows = db_query(tmp, db, err,
+                                 "SELECT max(id) AS id FROM outbox WHERE conversation = $1"
+                                 " AND environment = $2::bigint AND place = $3"
+                                 " AND kind = 'redraw' AND sent_at IS NULL AND NOT parked",
+                                 P(row->conversation, number(tmp, row->environment), row->place));
     if (rows)
-        *id = rows_integer(rows, 0, "id", 0);
-    bool ok = rows != NULL;
+        *id = rows_integer(rows, 0, "id", row->id);
     talloc_free(tmp);
-    return ok;
+    return rows != NULL;
 }
 
 int64_t outbox_wait_ms(struct db *db, const char *kinds, int64_t most, struct error *err)

@@ -40,8 +40,10 @@ void outbox_park(struct db *db, const struct outbox_row *row, const char *claime
 
 /* All redraws of one message that were written up to `upto` are drawn. */
 void outbox_drawn(struct db *db, const struct outbox_row *row, int64_t upto);
-/* The newest row's id: what is read afterwards shows at least what it was written for. */
-bool outbox_newest(struct db *db, int64_t *id, struct error *err);
+/* The newest redraw of row's message that waits now: what is read afterwards shows at least what it
+   was written for. One that commits later with a smaller id is of another environment: those of one
+   are written under its lock. */
+bool outbox_newest(struct db *db, const struct outbox_row *row, int64_t *id, struct error *err);
 
 /* How long until something of these kinds becomes due, at most `most`; -1 on error. */
 int64_t outbox_wait_ms(struct db *db, const char *kinds, int64_t most, struct error *err);

@@ -10,7 +10,7 @@ from company import ROOT, Program, load
 def stand_in_aws(tmp_path_factory):
     folder = tmp_path_factory.mktemp("aws")
     ready = str(folder / "aws.ready")
-    program = Program(["/usr/bin/python3", os.path.join(ROOT, "tests", "aws", "serve.py"),
+    program = Program([os.path.join(ROOT, "tests", "aws", "serve.py"),
                        "--ready-file", ready], ready, str(folder / "aws.log"))
     yield load("aws").Aws(program.url)
     program.stop()

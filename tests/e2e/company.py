@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
+import nursery
 from built import built
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,14 +29,11 @@ def load(folder, name="client"):
 
 
 class Program:
-    """A process that tells in a file when it is ready."""
+    """A Python program that tells in a file when it is ready."""
 
     def __init__(self, arguments, ready, log):
         self.log_path = log
-        log_file = open(log, "ab")
-        self.process = subprocess.Popen(arguments, stdout=log_file, stderr=log_file,
-                                        stdin=subprocess.DEVNULL, start_new_session=True)
-        log_file.close()
+        self.process = nursery.start(arguments, log)
         deadline = time.monotonic() + 20
         while not os.path.exists(ready):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -96,14 +94,14 @@ class Company:
 
     def start_program(self, name, arguments):
         ready = os.path.join(self.directory, f"{name}.ready")
-        program = Program(["/usr/bin/python3", *arguments, "--ready-file", ready], ready,
+        program = Program([*arguments, "--ready-file", ready], ready,
                           os.path.join(self.directory, f"{name}.log"))
         self.programs.append(program)
         return program
 
     def write_config(self, teams, options):
         values = {
-            "slack.api_url": f"{self.slack.url}/api/", "slack.post_interval_ms": 0,
+            "slack.api_url": f"{self.slack.url}/api/", "slack.post_interval_ms": 0, "slack.handlers": 4,
             "slack.update_interval_ms": 100, "database.url": self.database.url,
             "mail.from": "envbot@example.com", "eksctl.path": self.eksctl.program,
             "rbac.path": self.rules, "templates": self.templates, "operators.channel": "C0OPS",
@@ -205,6 +203,7 @@ class Company:
         self.end_jobs()
         for program in self.programs:
             program.stop()
+        self.database.close()
 
     def end_jobs(self):
         """Ends the job processes of this test: they outlive the bots, as they should."""

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -119,20 +120,37 @@ class Postgres:
 class Database:
     def __init__(self, url):
         self.url = url
+        self.kept = threading.local()  # a connection a thread: PostgreSQL takes long to make one
 
     def query(self, sql, *values):
         """The rows as a list of dicts; [] for a statement without rows."""
+        kept = getattr(self.kept, "connection", None)
+        if kept:
+            try:
+                return self.run(kept, sql, values)
+            except psycopg2.Error:
+                if not kept.closed:
+                    raise  # the statement failed, not the connection
+        self.kept.connection = None
         connection = psycopg2.connect(self.url)
         connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql, values)
-                if cursor.description is None:
-                    return []
-                names = [column[0] for column in cursor.description]
-                return [dict(zip(names, row)) for row in cursor.fetchall()]
-        finally:
-            connection.close()
+        self.kept.connection = connection
+        return self.run(connection, sql, values)
+
+    @staticmethod
+    def run(connection, sql, values):
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            if cursor.description is None:
+                return []
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row)) for row in cursor.fetchall()]
+
+    def close(self):
+        """Lets go of this thread's connection; the next query makes another."""
+        kept, self.kept.connection = getattr(self.kept, "connection", None), None
+        if kept:
+            kept.close()
 
     def one(self, sql, *values):
         rows = self.query(sql, *values)

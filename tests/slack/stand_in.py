@@ -17,7 +17,7 @@ class StandIn(load("slack").Workspace):
 
     def __init__(self, directory, *arguments):
         ready = os.path.join(directory, "slack.ready")
-        self.program = Program(["/usr/bin/python3", SERVE, "--ready-file", ready, *arguments], ready,
+        self.program = Program([SERVE, "--ready-file", ready, *arguments], ready,
                                os.path.join(directory, "slack.log"))
         super().__init__(self.program.url)
 
