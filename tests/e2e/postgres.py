@@ -128,8 +128,8 @@ class Database:
         if kept:
             try:
                 return self.run(kept, sql, values)
-            except psycopg2.Error:
-                if not kept.closed:
+            except psycopg2.Error as error:
+                if error.pgcode and not kept.closed:
                     raise  # the statement failed, not the connection
         self.kept.connection = None
         connection = psycopg2.connect(self.url)
