@@ -147,14 +147,14 @@ static bool count_votes(const void *ctx, struct db *db, const struct environment
         }
         votes->names[votes->approvals++] = talloc_strdup(ctx, name);
         const cJSON *each;
-        cJSON_ArrayForEach(
-            each, groups) if (policy->groups &&
-                              cJSON_GetObjectItemCaseSensitive(policy->groups, each->valuestring))
-            json_set_number(
-                votes->groups, each->valuestring,
-                json_number(cJSON_GetObjectItemCaseSensitive(votes->groups, each->valuestring), "",
-                            0) +
-                    1);
+        cJSON_ArrayForEach (each, groups)
+            if (policy->groups &&
+                cJSON_GetObjectItemCaseSensitive(policy->groups, each->valuestring))
+                json_set_number(
+                    votes->groups, each->valuestring,
+                    json_number(cJSON_GetObjectItemCaseSensitive(votes->groups, each->valuestring),
+                                "", 0) +
+                        1);
     }
     return true;
 }

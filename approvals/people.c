@@ -62,8 +62,7 @@ static bool ask(const void *ctx, struct slack_web *web, const char *method, cons
 static int free_people(struct people *people)
 {
     struct known_user *each, *next;
-    HASH_ITER(hh, people->users, each, next)
-    {
+    HASH_ITER (hh, people->users, each, next) {
         HASH_DEL(people->users, each);
         cJSON_Delete(each->user);
     }
@@ -225,8 +224,9 @@ static cJSON *read_groups(const void *ctx, struct people *people, struct slack_w
 static bool lists(const cJSON *users, const char *id)
 {
     const cJSON *each;
-    cJSON_ArrayForEach(each, users) if (cJSON_IsString(each) &&
-                                        strcmp(each->valuestring, id) == 0) return true;
+    cJSON_ArrayForEach (each, users)
+        if (cJSON_IsString(each) && strcmp(each->valuestring, id) == 0)
+            return true;
     return false;
 }
 
@@ -251,10 +251,10 @@ static const char **groups_of(const void *ctx, const struct people *people, cons
 {
     const char **list = talloc_zero_array(ctx, const char *, 1);
     const cJSON *each;
-    cJSON_ArrayForEach(each, groups) if (json_number(each, "date_delete", 0) == 0 &&
-                                         lists(json_at(each, "users"), id))
-        add_group(&list, ctx,
-                  talloc_asprintf(ctx, "slack:%s", json_string_or_empty(each, "handle")));
+    cJSON_ArrayForEach (each, groups)
+        if (json_number(each, "date_delete", 0) == 0 && lists(json_at(each, "users"), id))
+            add_group(&list, ctx,
+                      talloc_asprintf(ctx, "slack:%s", json_string_or_empty(each, "handle")));
     for (int i = 0; i < people->config->team_count; i++)
         if (is_member(&people->config->teams[i], id))
             add_group(&list, ctx, talloc_asprintf(ctx, "team:%s", people->config->teams[i].name));
@@ -377,12 +377,11 @@ bool people_of_group(const void *ctx, struct people *people, struct slack_web *w
         if (!groups)
             return false;
         const cJSON *each, *user;
-        cJSON_ArrayForEach(each, groups)
-        {
+        cJSON_ArrayForEach (each, groups) {
             if (strcmp(json_string_or_empty(each, "handle"), group + 6) != 0 ||
                 json_number(each, "date_delete", 0) != 0)
                 continue;
-            cJSON_ArrayForEach(user, json_at(each, "users"))
+            cJSON_ArrayForEach (user, json_at(each, "users"))
                 add_group(&list, ctx, talloc_strdup(ctx, json_string_or_empty(user, "")));
         }
     }

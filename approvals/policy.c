@@ -44,11 +44,9 @@ bool policy_automatic(const struct policy *policy, const cJSON *values, int64_t 
     cJSON *ttl = cJSON_CreateNumber((double)ttl_seconds);
     const cJSON *line, *condition;
     bool any = false;
-    cJSON_ArrayForEach(line, policy->automatic)
-    {
+    cJSON_ArrayForEach (line, policy->automatic) {
         bool all = line->child != NULL;
-        cJSON_ArrayForEach(condition, line)
-        {
+        cJSON_ArrayForEach (condition, line) {
             const cJSON *value = strcmp(condition->string, "ttl") == 0
                                      ? ttl
                                      : cJSON_GetObjectItemCaseSensitive(values, condition->string);
@@ -69,8 +67,7 @@ bool policy_met(const void *ctx, const struct policy *policy, const struct votes
         text = talloc_asprintf_append(text, "%d more approval%s", missing, missing == 1 ? "" : "s");
     const cJSON *wanted;
     bool groups = true;
-    cJSON_ArrayForEach(wanted, policy->groups)
-    {
+    cJSON_ArrayForEach (wanted, policy->groups) {
         int have = (int)json_integer(
             cJSON_GetObjectItemCaseSensitive(votes->groups, wanted->string), "", 0);
         int more = (int)json_integer(wanted, "", 1) - have;

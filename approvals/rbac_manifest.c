@@ -58,8 +58,7 @@ static bool known_keys(struct reading *r, const cJSON *mapping, const char *cons
         count++;
     bool ok = true;
     const cJSON *each;
-    cJSON_ArrayForEach(each, mapping)
-    {
+    cJSON_ArrayForEach (each, mapping) {
         bool found = false;
         for (size_t i = 0; i < count; i++)
             found = found || strcmp(known[i], each->string) == 0;
@@ -87,8 +86,9 @@ static bool is_mapping_of_texts(struct reading *r, const cJSON *mapping, const c
     if (!cJSON_IsObject(mapping))
         return problem(r, mapping, "%s is a mapping", key);
     const cJSON *each;
-    cJSON_ArrayForEach(each, mapping) if (!cJSON_IsString(each)) return problem(
-        r, each, "%s: %s is not a text; put it in quotes", key, each->string);
+    cJSON_ArrayForEach (each, mapping)
+        if (!cJSON_IsString(each))
+            return problem(r, each, "%s: %s is not a text; put it in quotes", key, each->string);
     return true;
 }
 
@@ -144,7 +144,9 @@ static const char *key_of(struct reading *r, const cJSON *document)
 static bool is_text_list(const cJSON *list)
 {
     const cJSON *each;
-    cJSON_ArrayForEach(each, list) if (!cJSON_IsString(each)) return false;
+    cJSON_ArrayForEach (each, list)
+        if (!cJSON_IsString(each))
+            return false;
     return cJSON_IsArray(list);
 }
 
@@ -153,7 +155,8 @@ static const char **keep_list(struct reading *r, const cJSON *list)
     unsigned count = (unsigned)cJSON_GetArraySize(list), i = 0;
     const char **kept = talloc_array(r->rbac, const char *, count + 1);
     const cJSON *each;
-    cJSON_ArrayForEach(each, list) kept[i++] = talloc_strdup(kept, each->valuestring);
+    cJSON_ArrayForEach (each, list)
+        kept[i++] = talloc_strdup(kept, each->valuestring);
     kept[i] = NULL;
     return kept;
 }
@@ -184,8 +187,7 @@ static void read_rules(struct reading *r, struct role *role, const cJSON *rules,
 {
     role->rules = talloc_zero_array(r->rbac, struct rule, (unsigned)cJSON_GetArraySize(rules) + 1);
     const cJSON *each;
-    cJSON_ArrayForEach(each, rules)
-    {
+    cJSON_ArrayForEach (each, rules) {
         if (!check_rule(r, each))
             continue;
         role->rules[role->rule_count++] = (struct rule){
@@ -229,14 +231,14 @@ static bool check_aggregation(struct reading *r, const cJSON *aggregation)
     if (!cJSON_IsArray(selectors) || !selectors->child)
         return problem(r, aggregation, "clusterRoleSelectors is a list, not empty");
     bool ok = true;
-    cJSON_ArrayForEach(each, selectors)
-    {
+    cJSON_ArrayForEach (each, selectors) {
         const cJSON *expressions = member(each, "matchExpressions");
         ok = (cJSON_IsObject(each) || problem(r, each, "a selector is a mapping")) &&
              known_keys(r, each, selector_keys, "a selector") &&
              is_mapping_of_texts(r, member(each, "matchLabels"), "matchLabels") &&
              is_list(r, expressions, "matchExpressions") && ok;
-        cJSON_ArrayForEach(expression, expressions) ok = check_expression(r, expression) && ok;
+        cJSON_ArrayForEach (expression, expressions)
+            ok = check_expression(r, expression) && ok;
     }
     return ok;
 }
@@ -376,7 +378,8 @@ static void add_binding(struct reading *r, const cJSON *document, bool cluster)
     binding->role_name = keep(r, text_of(reference, "name"));
     binding->subjects =
         talloc_array(r->rbac, struct subject, (unsigned)cJSON_GetArraySize(subjects) + 1);
-    cJSON_ArrayForEach(each, subjects) add_subject(r, binding, each);
+    cJSON_ArrayForEach (each, subjects)
+        add_subject(r, binding, each);
     struct bound *bound = talloc_zero(r->tmp, struct bound), *before;
     bound->key = key_of(r, document);
     bound->binding = binding;
@@ -399,7 +402,8 @@ static void add_list(struct reading *r, const cJSON *list)
     const cJSON *items = member(list, "items"), *each;
     if (!known_keys(r, list, keys, "List") || !is_list(r, items, "items"))
         return;
-    cJSON_ArrayForEach(each, items) manifest_add(r, each);
+    cJSON_ArrayForEach (each, items)
+        manifest_add(r, each);
 }
 
 void manifest_add(struct reading *r, const cJSON *document)

@@ -69,8 +69,7 @@ static bool expression_holds(const cJSON *expression, const struct role *role)
         return label != NULL;
     if (strcmp(word, "DoesNotExist") == 0)
         return label == NULL;
-    cJSON_ArrayForEach(each, cJSON_GetObjectItemCaseSensitive(expression, "values"))
-    {
+    cJSON_ArrayForEach (each, cJSON_GetObjectItemCaseSensitive(expression, "values")) {
         among = among || (label && strcmp(each->valuestring, label) == 0);
     }
     return strcmp(word, "In") == 0 ? among : !among;
@@ -80,14 +79,12 @@ static bool expression_holds(const cJSON *expression, const struct role *role)
 static bool selects(const cJSON *selector, const struct role *role)
 {
     const cJSON *each;
-    cJSON_ArrayForEach(each, json_at(selector, "matchLabels"))
-    {
+    cJSON_ArrayForEach (each, json_at(selector, "matchLabels")) {
         const char *label = label_of(role, each->string);
         if (!label || strcmp(label, each->valuestring) != 0)
             return false;
     }
-    cJSON_ArrayForEach(each, json_at(selector, "matchExpressions"))
-    {
+    cJSON_ArrayForEach (each, json_at(selector, "matchExpressions")) {
         if (!expression_holds(each, role))
             return false;
     }
@@ -115,8 +112,7 @@ static void collect(struct reading *r, struct role *role, const struct rule ***r
     for (size_t i = 0; i < role->rule_count; i++)
         add_rule(r, rules, count, &role->rules[i]);
     const cJSON *selector;
-    cJSON_ArrayForEach(selector, role->aggregates)
-    {
+    cJSON_ArrayForEach (selector, role->aggregates) {
         for (struct role *each = r->roles; each; each = each->hh.next)
             if (is_cluster_role(each) && !each->visited && selects(selector, each))
                 collect(r, each, rules, count);

@@ -232,8 +232,8 @@ static const char *node_text(struct reading *r, const struct setting *s, const c
     if (s->kind == DURATIONS && cJSON_IsArray(node)) {
         char *text = talloc_strdup(r->config, "");
         const cJSON *each;
-        cJSON_ArrayForEach(each, node) text =
-            talloc_asprintf_append(text, "%s ", json_string_or_empty(each, ""));
+        cJSON_ArrayForEach (each, node)
+            text = talloc_asprintf_append(text, "%s ", json_string_or_empty(each, ""));
         return text;
     }
     problem(r, node, "%s: a single value is wanted here", s->path);
@@ -292,8 +292,7 @@ static void check_keys(struct reading *r, const cJSON *mapping, const char *plac
                        const char *const *known, size_t count)
 {
     const cJSON *each;
-    cJSON_ArrayForEach(each, mapping)
-    {
+    cJSON_ArrayForEach (each, mapping) {
         bool found = false;
         for (size_t i = 0; i < count; i++)
             found = found || strcmp(known[i], each->string) == 0;
@@ -331,8 +330,9 @@ static void read_team(struct reading *r, const cJSON *node, struct config_team *
     team->members =
         talloc_zero_array(r->config, const char *, (unsigned)cJSON_GetArraySize(members) + 1);
     int count = 0;
-    cJSON_ArrayForEach(each, members) if (cJSON_IsString(each)) team->members[count++] =
-        talloc_strdup(r->config, each->valuestring);
+    cJSON_ArrayForEach (each, members)
+        if (cJSON_IsString(each))
+            team->members[count++] = talloc_strdup(r->config, each->valuestring);
     const cJSON *quota = cJSON_GetObjectItemCaseSensitive(node, "quota");
     check_keys(r, quota, "quota.", limits, sizeof limits / sizeof *limits);
     team->quota =
@@ -351,8 +351,7 @@ static void read_teams(struct reading *r)
     r->config->teams =
         talloc_zero_array(r->config, struct config_team, (unsigned)cJSON_GetArraySize(list));
     const cJSON *each;
-    cJSON_ArrayForEach(each, list)
-    {
+    cJSON_ArrayForEach (each, list) {
         struct config_team *team = &r->config->teams[r->config->team_count];
         read_team(r, each, team);
         if (config_team(r->config, team->name))
@@ -384,8 +383,7 @@ static bool known_path(const char *path, bool *leads_on)
 static void find_unknown(struct reading *r, const cJSON *mapping, const char *prefix)
 {
     const cJSON *each;
-    cJSON_ArrayForEach(each, mapping)
-    {
+    cJSON_ArrayForEach (each, mapping) {
         char *path = talloc_asprintf(r->config, "%s%s", prefix, each->string);
         bool leads_on;
         if (!known_path(path, &leads_on)) {

@@ -30,8 +30,9 @@ static bool take_parameters(struct call *call, struct wish *wish, struct error *
     size_t count = OWN;
     memcpy(known, own, sizeof own);
     const cJSON *each;
-    cJSON_ArrayForEach(each, wish->template->parameters) if (count < OWN + 64) known[count++] =
-        each->string;
+    cJSON_ArrayForEach (each, wish->template->parameters)
+        if (count < OWN + 64)
+            known[count++] = each->string;
     wish->given = json_object(call);
     for (int i = 0; i < call->words->option_count; i++) {
         const struct word_option *option = &call->words->options[i];

@@ -96,8 +96,9 @@ bool create_form(struct call *call, struct error *err)
                          "platform team for a role with the verb `create` on `environments`.");
     const char **own = people_teams(call, call->app->people, call->person);
     const char *first = teams->child->valuestring;
-    cJSON_ArrayForEach(team, teams) if (own[0] && strcmp(own[0], team->valuestring) == 0) first =
-        own[0];
+    cJSON_ArrayForEach (team, teams)
+        if (own[0] && strcmp(own[0], team->valuestring) == 0)
+            first = own[0];
     cJSON *values = json_object(call), *templates = template_options(call);
     json_set_string(values, "channel", call->envelope->channel);
     json_set_string(values, "first_team", first);
@@ -116,8 +117,7 @@ static cJSON *choices_element(struct call *call, const cJSON *parameter)
     cJSON *select = element("static_select", "value");
     const cJSON *each, *normal = json_at(parameter, "default");
     int count = 0;
-    cJSON_ArrayForEach(each, json_at(parameter, "choices"))
-    {
+    cJSON_ArrayForEach (each, json_at(parameter, "choices")) {
         const char *word = cJSON_IsString(each) ? each->valuestring : json_text(call, each);
         if (count++ < MOST_OPTIONS)
             add_option(select, option(call, word, word), cJSON_Compare(each, normal, true));
@@ -162,8 +162,7 @@ static cJSON *parameter_fields(struct call *call, const struct template *t)
 {
     cJSON *fields = cJSON_CreateArray();
     const cJSON *each;
-    cJSON_ArrayForEach(each, t->parameters)
-    {
+    cJSON_ArrayForEach (each, t->parameters) {
         const char *type = json_string_or_empty(each, "type"), *title = json_string(each, "title");
         cJSON *field = cJSON_CreateObject();
         json_set_string(field, "block", block_of(call, each->string));
@@ -226,8 +225,7 @@ static void read_parameters(struct call *call, struct wish *wish)
     struct error why;
     const cJSON *each;
     wish->given = json_object(call);
-    cJSON_ArrayForEach(each, wish->template->parameters)
-    {
+    cJSON_ArrayForEach (each, wish->template->parameters) {
         const char *block = block_of(call, each->string), *given = typed(call, block, "value");
         if (!given)
             continue;

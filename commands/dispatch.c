@@ -39,9 +39,9 @@ static void refuse_form(struct call *call, const char *words)
 {
     const cJSON *state = call->envelope->state, *each;
     cJSON *errors = cJSON_CreateObject();
-    cJSON_ArrayForEach(each,
-                       call->errors) if (cJSON_GetObjectItemCaseSensitive(state, each->string))
-        json_set_string(errors, each->string, plain_words(call, each->valuestring));
+    cJSON_ArrayForEach (each, call->errors)
+        if (cJSON_GetObjectItemCaseSensitive(state, each->string))
+            json_set_string(errors, each->string, plain_words(call, each->valuestring));
     if (!errors->child)
         json_set_string(errors, state && state->child ? state->child->string : "form",
                         plain_words(call, words));

@@ -49,9 +49,10 @@ static bool show_teams(struct call *call, cJSON *teams, struct error *err)
     /* for whoever cannot see the blocks */
     char *text = talloc_strdup(call, "");
     const cJSON *team;
-    cJSON_ArrayForEach(team, teams) text = talloc_asprintf_append(
-        text, "%sThe quota of %s:\n%s", *text ? "\n" : "", json_string_or_empty(team, "name"),
-        json_string_or_empty(team, "lines"));
+    cJSON_ArrayForEach (team, teams)
+        text = talloc_asprintf_append(text, "%sThe quota of %s:\n%s", *text ? "\n" : "",
+                                      json_string_or_empty(team, "name"),
+                                      json_string_or_empty(team, "lines"));
     cJSON *values = json_object(call);
     json_set_string(values, "text", text);
     json_set(values, "teams", teams);

@@ -36,8 +36,7 @@ static cJSON *readable(struct call *call, const cJSON *report)
     cJSON *values = json_own(call, cJSON_Duplicate(report, true));
     cJSON *row;
     cJSON *teams = cJSON_GetObjectItemCaseSensitive(values, "teams");
-    cJSON_ArrayForEach(row, teams)
-    {
+    cJSON_ArrayForEach (row, teams) {
         report_words(row);
         double spent = json_number(row, "cost", 0);
         json_set_number(row, "cost_rounded", (double)(int64_t)(spent * 100 + 0.5) / 100);

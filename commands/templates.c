@@ -19,8 +19,7 @@ static char *parameters_line(struct call *call, const struct template *t)
 {
     char *text = talloc_strdup(call, "");
     const cJSON *each;
-    cJSON_ArrayForEach(each, t->parameters)
-    {
+    cJSON_ArrayForEach (each, t->parameters) {
         const cJSON *normal = json_at(each, "default");
         text = talloc_asprintf_append(
             text, "%s`--%s%s%s`", *text ? " " : "", each->string, normal ? " " : "",

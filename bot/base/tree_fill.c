@@ -56,7 +56,9 @@ static bool unknown_hole(struct filling *f, const char *name)
     const char *known[256];
     size_t count = 0;
     const cJSON *each;
-    cJSON_ArrayForEach(each, f->values) if (count < 256) known[count++] = each->string;
+    cJSON_ArrayForEach (each, f->values)
+        if (count < 256)
+            known[count++] = each->string;
     const char *near = text_nearest(name, known, count);
     return error_set(f->err, ERROR_CONFIG, "%s: there is no value named %s%s%s%s", f->path, name,
                      near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
@@ -217,8 +219,7 @@ static cJSON *fill_mapping(struct filling *f, const cJSON *node)
     cJSON *result = cJSON_CreateObject();
     size_t length = strlen(f->path);
     const cJSON *each;
-    cJSON_ArrayForEach(each, node)
-    {
+    cJSON_ArrayForEach (each, node) {
         if (strcmp(each->string, "$if") == 0 || strcmp(each->string, "$for") == 0)
             continue;
         step_into(f, length, each->string);
@@ -246,8 +247,9 @@ static cJSON *bind(const cJSON *outer, const char *variable, const cJSON *value)
 {
     cJSON *bound = cJSON_CreateObject();
     const cJSON *each;
-    cJSON_ArrayForEach(each, outer) if (strcmp(each->string, variable) != 0)
-        cJSON_AddItemReferenceToObject(bound, each->string, (cJSON *)(uintptr_t)each);
+    cJSON_ArrayForEach (each, outer)
+        if (strcmp(each->string, variable) != 0)
+            cJSON_AddItemReferenceToObject(bound, each->string, (cJSON *)(uintptr_t)each);
     cJSON_AddItemReferenceToObject(bound, variable, (cJSON *)(uintptr_t)value);
     return bound;
 }
@@ -264,8 +266,7 @@ static bool fill_repeated(struct filling *f, const cJSON *item, const char *loop
         return unknown_hole(f, list);
     cJSON *outer = f->bound;
     bool ok = true;
-    cJSON_ArrayForEach(each, elements)
-    {
+    cJSON_ArrayForEach (each, elements) {
         cJSON *bound = bind(outer, variable, each);
         f->bound = bound;
         bool stays;
@@ -289,8 +290,7 @@ static cJSON *fill_list(struct filling *f, const cJSON *node)
     size_t length = strlen(f->path);
     int index = 0;
     const cJSON *each;
-    cJSON_ArrayForEach(each, node)
-    {
+    cJSON_ArrayForEach (each, node) {
         snprintf(f->path + length, sizeof f->path - length, "/%d", index++);
         const char *loop = json_string(each, "$for");
         bool stays = true, ok = true;
@@ -347,7 +347,9 @@ static void add_hole(cJSON *list, const char *const *bound, const char *name)
     if (bound_name(bound, name))
         return;
     const cJSON *each;
-    cJSON_ArrayForEach(each, list) if (strcmp(each->valuestring, name) == 0) return;
+    cJSON_ArrayForEach (each, list)
+        if (strcmp(each->valuestring, name) == 0)
+            return;
     cJSON_AddItemToArray(list, cJSON_CreateString(name));
 }
 
@@ -376,9 +378,9 @@ static void collect(cJSON *list, const cJSON *node, const char **bound, size_t d
     }
     const cJSON *each;
     if (cJSON_IsArray(node) || cJSON_IsObject(node))
-        cJSON_ArrayForEach(each, node) if (!each->string || each->string[0] != '$' ||
-                                           strcmp(each->string, "$value") == 0)
-            collect(list, each, bound, depth);
+        cJSON_ArrayForEach (each, node)
+            if (!each->string || each->string[0] != '$' || strcmp(each->string, "$value") == 0)
+                collect(list, each, bound, depth);
     if (*variable)
         bound[depth - 1] = NULL;
 }

@@ -54,14 +54,14 @@ static void emit_value(struct writing *w, const cJSON *value)
     if (cJSON_IsArray(value)) {
         yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_ANY_SEQUENCE_STYLE);
         emit(w, &event);
-        cJSON_ArrayForEach(each, value) emit_value(w, each);
+        cJSON_ArrayForEach (each, value)
+            emit_value(w, each);
         yaml_sequence_end_event_initialize(&event);
         emit(w, &event);
     } else if (cJSON_IsObject(value)) {
         yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_ANY_MAPPING_STYLE);
         emit(w, &event);
-        cJSON_ArrayForEach(each, value)
-        {
+        cJSON_ArrayForEach (each, value) {
             emit_scalar(w, each->string, style_for(each->string));
             emit_value(w, each);
         }

@@ -55,12 +55,9 @@ static const char *role_of(const struct run *run)
 static bool grants(const cJSON *config, const char *role)
 {
     const cJSON *entry;
-    cJSON_ArrayForEach(
-        entry,
-        json_at(
-            config,
-            "accessConfig.accessEntries")) if (strcmp(json_string_or_empty(entry, "principalARN"),
-                                                      role) == 0) return true;
+    cJSON_ArrayForEach (entry, json_at(config, "accessConfig.accessEntries"))
+        if (strcmp(json_string_or_empty(entry, "principalARN"), role) == 0)
+            return true;
     return false;
 }
 

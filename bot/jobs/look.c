@@ -29,8 +29,9 @@ static const char *tag(const cJSON *thing, const char *name)
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(tags, name);
         return cJSON_IsString(value) ? value->valuestring : NULL;
     }
-    cJSON_ArrayForEach(each, tags) if (strcmp(json_string_or_empty(each, "Key"), name) ==
-                                       0) return json_string(each, "Value");
+    cJSON_ArrayForEach (each, tags)
+        if (strcmp(json_string_or_empty(each, "Key"), name) == 0)
+            return json_string(each, "Value");
     return NULL;
 }
 
@@ -72,8 +73,7 @@ static struct stacks count_stacks(const cJSON *list, const struct environment *e
 {
     struct stacks stacks = {0};
     const cJSON *each;
-    cJSON_ArrayForEach(each, list)
-    {
+    cJSON_ArrayForEach (each, list) {
         const char *status = json_string_or_empty(each, "StackStatus");
         const char *name = json_string_or_empty(each, "StackName");
         if (strcmp(status, "DELETE_COMPLETE") == 0)

@@ -215,7 +215,7 @@ static bool say_it(struct delivery *d, const char *method, const cJSON *address,
         if (plainness == 2)
             cJSON_DeleteItemFromObjectCaseSensitive(message, "blocks");
         const cJSON *each;
-        cJSON_ArrayForEach(each, address)
+        cJSON_ArrayForEach (each, address)
             json_set(message, each->string, cJSON_Duplicate(each, true));
         if (strcmp(method, "chat.postMessage") == 0)
             mark(d, message);

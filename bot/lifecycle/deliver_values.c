@@ -51,7 +51,8 @@ bool deliver_complete(const void *ctx, struct sender *sender, const struct outbo
     struct error err;
     cJSON *view = row->environment ? view_read(ctx, sender->db, row->environment, &err) : NULL;
     const cJSON *each;
-    cJSON_ArrayForEach(each, view) if (!cJSON_GetObjectItemCaseSensitive(values, each->string))
-        cJSON_AddItemToObject(values, each->string, cJSON_Duplicate(each, true));
+    cJSON_ArrayForEach (each, view)
+        if (!cJSON_GetObjectItemCaseSensitive(values, each->string))
+            cJSON_AddItemToObject(values, each->string, cJSON_Duplicate(each, true));
     return view != NULL;
 }

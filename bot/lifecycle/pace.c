@@ -23,8 +23,7 @@ struct pace {
 static int free_pace(struct pace *pace)
 {
     struct place *each, *next;
-    HASH_ITER(hh, pace->places, each, next)
-    {
+    HASH_ITER (hh, pace->places, each, next) {
         HASH_DEL(pace->places, each);
         talloc_free(each);
     }
@@ -55,8 +54,7 @@ static void forget_quiet(struct pace *pace, int64_t now)
     if (HASH_COUNT(pace->places) < 4096)
         return;
     struct place *each = NULL, *next = NULL;
-    HASH_ITER(hh, pace->places, each, next)
-    {
+    HASH_ITER (hh, pace->places, each, next) {
         if (each->full_at < now && each->held < now && each->queued_to < now) {
             HASH_DEL(pace->places, each);
             talloc_free(each);

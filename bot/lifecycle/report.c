@@ -105,8 +105,7 @@ char *report_csv(const void *ctx, const cJSON *report)
     char *text = talloc_strdup(ctx, "month,team,environments,hours,estimated_usd,approvals,denied,"
                                     "median_wait_seconds,monthly_limit_usd\r\n");
     const cJSON *row;
-    cJSON_ArrayForEach(row, json_at(report, "teams"))
-    {
+    cJSON_ArrayForEach (row, json_at(report, "teams")) {
         double wait = json_number(row, "median_wait", -1), limit = json_number(row, "limit", -1);
         text = talloc_asprintf_append(
             text, "%s,%s,%.0f,%.2f,%.2f,%.0f,%.0f,", json_string_or_empty(report, "month"),
@@ -156,8 +155,7 @@ char *report_text(const void *ctx, const cJSON *report)
         talloc_asprintf(ctx, "%-20s %12s %8s %12s %9s %12s %16s\n", "team", "environments", "hours",
                         "cost (est.)", "approvals", "median wait", "of the limit");
     const cJSON *each;
-    cJSON_ArrayForEach(each, json_at(report, "teams"))
-    {
+    cJSON_ArrayForEach (each, json_at(report, "teams")) {
         cJSON *row = json_own(ctx, cJSON_Duplicate(each, true));
         report_words(row);
         text = talloc_asprintf_append(text, "%-20s", json_string_or_empty(row, "team"));

@@ -22,7 +22,8 @@ static char *frozen(const void *ctx, const struct environment *env, const cJSON 
 {
     cJSON *values = env ? view_of(ctx, env) : json_object(ctx);
     const cJSON *each;
-    cJSON_ArrayForEach(each, extra) json_set(values, each->string, cJSON_Duplicate(each, true));
+    cJSON_ArrayForEach (each, extra)
+        json_set(values, each->string, cJSON_Duplicate(each, true));
     return json_text(ctx, values);
 }
 
@@ -94,7 +95,8 @@ void say_private(struct db *db, const struct environment *env, const char *user,
     void *tmp = talloc_new(NULL);
     cJSON *all = env ? view_of(tmp, env) : json_object(tmp);
     const cJSON *each;
-    cJSON_ArrayForEach(each, values) json_set(all, each->string, cJSON_Duplicate(each, true));
+    cJSON_ArrayForEach (each, values)
+        json_set(all, each->string, cJSON_Duplicate(each, true));
     if (channel)
         json_set_string(all, "channel", channel);
     db_send(

@@ -36,8 +36,7 @@ static void known_keys(struct reading *r, const cJSON *mapping, const char *cons
                        size_t count)
 {
     const cJSON *each;
-    cJSON_ArrayForEach(each, mapping)
-    {
+    cJSON_ArrayForEach (each, mapping) {
         bool found = false;
         for (size_t i = 0; i < count; i++)
             found = found || strcmp(known[i], each->string) == 0;
@@ -135,8 +134,7 @@ static const char **text_list_of(struct reading *r, const void *ctx, const cJSON
     const char **texts = talloc_zero_array(ctx, const char *, (unsigned)count + 1);
     const cJSON *each;
     int used = 0;
-    cJSON_ArrayForEach(each, list)
-    {
+    cJSON_ArrayForEach (each, list) {
         if (cJSON_IsString(each))
             texts[used++] = talloc_strdup(ctx, each->valuestring);
         else if (r)
@@ -187,7 +185,8 @@ static void check_template(struct reading *r, const struct template *t)
     const cJSON *source = r->tree->root, *each;
     known_keys(r, source, keys, sizeof keys / sizeof *keys);
     known_keys(r, json_at(source, "ttl"), ttl_keys, 3);
-    cJSON_ArrayForEach(each, json_at(source, "parameters")) check_parameter(r, each);
+    cJSON_ArrayForEach (each, json_at(source, "parameters"))
+        check_parameter(r, each);
     check_approval(r, json_at(source, "approval"));
     if (!t->regions[0])
         problem(r, source, "regions is missing: a list with at least one");
@@ -198,10 +197,10 @@ static void check_template(struct reading *r, const struct template *t)
     cJSON *holes = tree_holes(r->ctx, json_at(source, "cluster"));
     const char *known[64] = {"cluster", "region", "tags", "role"};
     size_t count = 4;
-    cJSON_ArrayForEach(each, json_at(source, "parameters")) if (count < 64) known[count++] =
-        each->string;
-    cJSON_ArrayForEach(each, holes)
-    {
+    cJSON_ArrayForEach (each, json_at(source, "parameters"))
+        if (count < 64)
+            known[count++] = each->string;
+    cJSON_ArrayForEach (each, holes) {
         if (one_of(each->valuestring, known, count))
             continue;
         const char *near = text_nearest(each->valuestring, known, count);
@@ -348,8 +347,7 @@ static cJSON *choice_value(const void *ctx, const cJSON *p, const char *shown, c
     const cJSON *choices = json_at(p, "choices"), *each;
     int count = cJSON_GetArraySize(choices), used = 0;
     const char **words = talloc_array(ctx, const char *, (unsigned)count + 1);
-    cJSON_ArrayForEach(each, choices)
-    {
+    cJSON_ArrayForEach (each, choices) {
         const char *word = cJSON_IsString(each) ? each->valuestring : json_text(ctx, each);
         if (strcmp(word, given) == 0)
             return cJSON_Duplicate(each, true);
@@ -399,7 +397,9 @@ static bool no_such_parameter(const void *ctx, const struct template *t, const c
     const char *known[64];
     size_t count = 0;
     const cJSON *each;
-    cJSON_ArrayForEach(each, t->parameters) if (count < 64) known[count++] = each->string;
+    cJSON_ArrayForEach (each, t->parameters)
+        if (count < 64)
+            known[count++] = each->string;
     const char *near = text_nearest(name, known, count);
     return error_set(err, ERROR_USAGE, "%s has no `%s`.%s%s%s It takes %s.", t->name,
                      text_mrkdwn(ctx, text_cut(ctx, name, 60)), near ? " Did you mean `" : "",
@@ -410,15 +410,13 @@ cJSON *template_values(const void *ctx, const struct template *t, const cJSON *g
                        struct error *err)
 {
     const cJSON *each;
-    cJSON_ArrayForEach(each,
-                       given) if (!cJSON_GetObjectItemCaseSensitive(t->parameters, each->string))
-    {
-        no_such_parameter(ctx, t, each->string, err);
-        return NULL;
-    }
+    cJSON_ArrayForEach (each, given)
+        if (!cJSON_GetObjectItemCaseSensitive(t->parameters, each->string)) {
+            no_such_parameter(ctx, t, each->string, err);
+            return NULL;
+        }
     cJSON *values = json_object(ctx);
-    cJSON_ArrayForEach(each, t->parameters)
-    {
+    cJSON_ArrayForEach (each, t->parameters) {
         const cJSON *said = cJSON_GetObjectItemCaseSensitive(given, each->string);
         cJSON *value = cJSON_IsString(said)
                            ? typed_value(ctx, each, said->valuestring, err)

@@ -50,8 +50,9 @@ bool template_resources(const struct template_set *set, const cJSON *config, con
     memset(out, 0, sizeof *out);
     out->hourly_usd = json_number(prices, "control_plane_usd_hour", 0.10);
     for (int i = 0; i < 2; i++)
-        cJSON_ArrayForEach(group, json_at(config, kinds[i])) if (!add_group(prices, group, factor,
-                                                                            out, err)) return false;
+        cJSON_ArrayForEach (group, json_at(config, kinds[i]))
+            if (!add_group(prices, group, factor, out, err))
+                return false;
     if (strcmp(json_string_or_empty(config, "vpc.nat.gateway"), "Disable") != 0)
         out->hourly_usd += json_number(prices, "nat_gateway_usd_hour", 0.045) * factor;
     if (json_at(config, "fargateProfiles"))

@@ -122,8 +122,7 @@ static void add_parameters(const void *ctx, cJSON *view, const struct environmen
     cJSON *list = cJSON_CreateArray();
     char *text = talloc_strdup(ctx, "");
     const cJSON *each;
-    cJSON_ArrayForEach(each, env->parameters)
-    {
+    cJSON_ArrayForEach (each, env->parameters) {
         const cJSON *declared = cJSON_GetObjectItemCaseSensitive(
             json_at(env->template_copy, "parameters"), each->string);
         const char *title = json_string(declared, "title");
@@ -168,8 +167,7 @@ static void add_plan(cJSON *view, const struct environment *env)
         env->plan && (strcmp(env->state, "creating") == 0 || strcmp(env->state, "deleting") == 0 ||
                       strcmp(env->state, "failed") == 0);
     cJSON *plan = env->plan ? cJSON_Duplicate(env->plan, true) : cJSON_CreateNull(), *task;
-    cJSON_ArrayForEach(task, cJSON_GetObjectItemCaseSensitive(plan, "tasks"))
-    {
+    cJSON_ArrayForEach (task, cJSON_GetObjectItemCaseSensitive(plan, "tasks")) {
         for (size_t i = 0; i < sizeof members / sizeof *members; i++)
             if (!cJSON_GetObjectItemCaseSensitive(task, members[i]))
                 json_set_string(task, members[i], "");
@@ -190,8 +188,7 @@ static void add_news(cJSON *view, const struct environment *env)
     else if (env->cause && *env->cause)
         json_set_string(view, "news", env->cause);
     else if (json_true(view, "plan_shown"))
-        cJSON_ArrayForEach(task, json_at(view, "plan.tasks"))
-        {
+        cJSON_ArrayForEach (task, json_at(view, "plan.tasks")) {
             if (strcmp(json_string_or_empty(task, "status"), "in_progress") == 0)
                 json_set_format(view, "news", "Now: %s.", json_string_or_empty(task, "title"));
         }

@@ -55,7 +55,8 @@ static void add_view(struct search *s)
                               .state = "ready"};
     cJSON *view = view_of(s->ctx, &env);
     const cJSON *each;
-    cJSON_ArrayForEach(each, view) add_known(s, each->string, strlen(each->string));
+    cJSON_ArrayForEach (each, view)
+        add_known(s, each->string, strlen(each->string));
 }
 
 /* "$for: item in list" binds item in all that is beside it. */
@@ -64,7 +65,8 @@ static void add_bound(struct search *s, const cJSON *node)
     const cJSON *each;
     if (cJSON_IsString(node) && node->string && strcmp(node->string, "$for") == 0)
         add_known(s, node->valuestring, strcspn(node->valuestring, " "));
-    cJSON_ArrayForEach(each, node) add_bound(s, each);
+    cJSON_ArrayForEach (each, node)
+        add_bound(s, each);
 }
 
 static void check_hole(struct search *s, const cJSON *node, const char *hole)
@@ -87,9 +89,11 @@ static void check_node(struct search *s, const cJSON *node)
     const cJSON *each;
     if (cJSON_IsString(node)) {
         cJSON *holes = tree_holes(s->ctx, node);
-        cJSON_ArrayForEach(each, holes) check_hole(s, node, each->valuestring);
+        cJSON_ArrayForEach (each, holes)
+            check_hole(s, node, each->valuestring);
     }
-    cJSON_ArrayForEach(each, node) check_node(s, each);
+    cJSON_ArrayForEach (each, node)
+        check_node(s, each);
 }
 
 void wording_check_holes(const struct tree *tree, char **problems)

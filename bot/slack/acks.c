@@ -51,8 +51,7 @@ static int destroy(struct acks *acks)
     free_list(acks->taken);
     free_list(acks->first);
     struct delivery *each, *next;
-    HASH_ITER(hh, acks->deliveries, each, next)
-    {
+    HASH_ITER (hh, acks->deliveries, each, next) {
         HASH_DEL(acks->deliveries, each);
         talloc_free(each);
     }

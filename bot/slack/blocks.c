@@ -54,8 +54,7 @@ static void fit_elements(cJSON *block)
     cJSON *elements = cJSON_GetObjectItemCaseSensitive(block, "elements"), *each;
     if (strcmp(json_string_or_empty(block, "type"), "context") == 0)
         drop_empty(elements);
-    cJSON_ArrayForEach(each, elements)
-    {
+    cJSON_ArrayForEach (each, elements) {
         if (strcmp(json_string_or_empty(each, "type"), "button") == 0)
             cut_text_object(cJSON_GetObjectItemCaseSensitive(each, "text"), 75);
         else if (strcmp(json_string_or_empty(block, "type"), "context") == 0)
@@ -68,7 +67,8 @@ static void fit_tasks(cJSON *block)
     cJSON *tasks = cJSON_GetObjectItemCaseSensitive(block, "tasks"), *task;
     while (cJSON_GetArraySize(tasks) > TASKS_MOST)
         cJSON_DeleteItemFromArray(tasks, TASKS_MOST);
-    cJSON_ArrayForEach(task, tasks) cut_member(task, "title", 150);
+    cJSON_ArrayForEach (task, tasks)
+        cut_member(task, "title", 150);
     if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(block, "title")))
         cut_member(block, "title", 150);
 }
@@ -83,7 +83,8 @@ static bool fit_block(cJSON *block)
             cut_text_object(text, text_limits[i].most);
     cJSON *fields = cJSON_GetObjectItemCaseSensitive(block, "fields");
     drop_empty(fields);
-    cJSON_ArrayForEach(each, fields) cut_member(each, "text", FIELD_MOST);
+    cJSON_ArrayForEach (each, fields)
+        cut_member(each, "text", FIELD_MOST);
     if (fields && !fields->child)
         cJSON_DeleteItemFromObjectCaseSensitive(block, "fields");
     fit_elements(block);
@@ -144,9 +145,10 @@ static cJSON *plain_plan(const void *ctx, const cJSON *plan)
     char *words =
         talloc_asprintf(ctx, "*%s*", text_mrkdwn(ctx, json_string_or_empty(plan, "title")));
     const cJSON *task;
-    cJSON_ArrayForEach(task, cJSON_GetObjectItemCaseSensitive(plan, "tasks")) words =
-        talloc_asprintf_append(words, "\n%s %s", task_sign(json_string_or_empty(task, "status")),
-                               text_mrkdwn(ctx, json_string_or_empty(task, "title")));
+    cJSON_ArrayForEach (task, cJSON_GetObjectItemCaseSensitive(plan, "tasks"))
+        words = talloc_asprintf_append(words, "\n%s %s",
+                                       task_sign(json_string_or_empty(task, "status")),
+                                       text_mrkdwn(ctx, json_string_or_empty(task, "title")));
     return section(words);
 }
 
@@ -157,7 +159,7 @@ static void add_words(char **words, const cJSON *cell)
     if (text)
         *words = talloc_strdup_append(*words, text);
     const cJSON *each;
-    cJSON_ArrayForEach(each, cJSON_GetObjectItemCaseSensitive(cell, "elements"))
+    cJSON_ArrayForEach (each, cJSON_GetObjectItemCaseSensitive(cell, "elements"))
         add_words(words, each);
 }
 
@@ -165,10 +167,8 @@ static cJSON *plain_table(const void *ctx, const cJSON *table)
 {
     char *words = talloc_strdup(ctx, "");
     const cJSON *row, *cell;
-    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(table, "rows"))
-    {
-        cJSON_ArrayForEach(cell, row)
-        {
+    cJSON_ArrayForEach (row, cJSON_GetObjectItemCaseSensitive(table, "rows")) {
+        cJSON_ArrayForEach (cell, row) {
             if (cell != row->child)
                 words = talloc_strdup_append(words, " | ");
             add_words(&words, cell);
@@ -185,8 +185,7 @@ cJSON *blocks_plain(const void *ctx, const cJSON *message)
     cJSON *copy = json_own(ctx, cJSON_Duplicate(message, true));
     cJSON *plain = cJSON_CreateArray();
     const cJSON *block;
-    cJSON_ArrayForEach(block, cJSON_GetObjectItemCaseSensitive(message, "blocks"))
-    {
+    cJSON_ArrayForEach (block, cJSON_GetObjectItemCaseSensitive(message, "blocks")) {
         const char *type = json_string_or_empty(block, "type");
         if (strcmp(type, "plan") == 0)
             cJSON_AddItemToArray(plain, plain_plan(tmp, block));

@@ -146,8 +146,7 @@ char *slack_form(const void *ctx, const cJSON *arguments)
 {
     char *form = talloc_strdup(ctx, "");
     const cJSON *each;
-    cJSON_ArrayForEach(each, arguments)
-    {
+    cJSON_ArrayForEach (each, arguments) {
         void *tmp = talloc_new(NULL);
         const char *text = cJSON_IsString(each) ? each->valuestring : json_text(tmp, each);
         if (!cJSON_IsNull(each))
@@ -175,8 +174,7 @@ static const char *detail_of(const void *ctx, const cJSON *body)
     if (needed)
         text = talloc_asprintf_append(text, "%s is needed", needed);
     const cJSON *each;
-    cJSON_ArrayForEach(each, json_at(body, "response_metadata.messages"))
-    {
+    cJSON_ArrayForEach (each, json_at(body, "response_metadata.messages")) {
         if (cJSON_IsString(each))
             text = talloc_asprintf_append(text, "%s%s", *text ? "; " : "", each->valuestring);
     }
@@ -345,8 +343,7 @@ static bool carries(const cJSON *message, const char *id)
     const cJSON *block;
     char mark[64];
     int mark_length = snprintf(mark, sizeof mark, "outbox-%s", id);
-    cJSON_ArrayForEach(block, cJSON_GetObjectItemCaseSensitive(message, "blocks"))
-    {
+    cJSON_ArrayForEach (block, cJSON_GetObjectItemCaseSensitive(message, "blocks")) {
         const char *block_id = json_string_or_empty(block, "block_id");
         size_t length = strlen(block_id);
         if (mark_length > 0 && length >= (size_t)mark_length &&
@@ -376,8 +373,7 @@ bool slack_find(const void *ctx, struct slack_web *web, const char *channel, con
         if (!slack_call(ctx, web, method, ask, answer, err))
             return false;
         const cJSON *message;
-        cJSON_ArrayForEach(message, json_at(answer->body, "messages"))
-        {
+        cJSON_ArrayForEach (message, json_at(answer->body, "messages")) {
             if (carries(message, id)) {
                 *ts = json_string(message, "ts");
                 return true;

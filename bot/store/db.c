@@ -48,8 +48,7 @@ struct db {
 static void forget_statements(struct db *db)
 {
     struct prepared *each, *next;
-    HASH_ITER(hh, db->statements, each, next)
-    {
+    HASH_ITER (hh, db->statements, each, next) {
         HASH_DEL(db->statements, each);
         talloc_free(each);
     }

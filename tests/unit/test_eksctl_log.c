@@ -48,9 +48,9 @@ static const char *status_of(const void *ctx, const struct plan *plan, bool done
 {
     char *line = talloc_strdup(ctx, "");
     const cJSON *task;
-    cJSON_ArrayForEach(task, json_at(plan_json(ctx, plan, done), "tasks")) line =
-        talloc_asprintf_append(line, "%s%s=%s", *line ? " " : "", json_string(task, "id"),
-                               json_string(task, "status"));
+    cJSON_ArrayForEach (task, json_at(plan_json(ctx, plan, done), "tasks"))
+        line = talloc_asprintf_append(line, "%s%s=%s", *line ? " " : "", json_string(task, "id"),
+                                      json_string(task, "status"));
     return line;
 }
 
