@@ -58,6 +58,12 @@ bool policy_automatic(const struct policy *policy, const cJSON *values, int64_t 
     return any;
 }
 
+/* "slack:security" as people write it: "security". */
+static const char *handle_of(const char *group)
+{
+    return strncmp(group, "slack:", 6) == 0 ? group + 6 : group;
+}
+
 bool policy_met(const void *ctx, const struct policy *policy, const struct votes *votes,
                 const char **needed)
 {
@@ -74,44 +80,108 @@ bool policy_met(const void *ctx, const struct policy *policy, const struct votes
         if (more <= 0)
             continue;
         groups = false;
-        const char *handle =
-            strncmp(wanted->string, "slack:", 6) == 0 ? wanted->string + 6 : wanted->string;
-        text = talloc_asprintf_append(text, "%s%d of @%s", *text ? ", " : "", more, handle);
+        text = talloc_asprintf_append(text, "%s%d of @%s", *text ? ", " : "", more,
+                                      handle_of(wanted->string));
     }
     *needed = text;
     return missing <= 0 && groups;
 }
 
-/* Adds who a subject of the rules stands for, without the requester; returns how many. */
-static int count_subject(const void *ctx, struct people *people, struct slack_web *web,
-                         const char *subject, const struct person *requester, bool self,
-                         char **shown, struct error *err)
+/* Who could approve, each person once. */
+struct approvers {
+    const char **ids; /* user ids, and mail addresses where the rules name people by them */
+    int count;
+    bool everybody, by_mail;
+    char *shown;
+};
+
+static bool is_among(const struct approvers *all, const char *id)
+{
+    for (int i = 0; i < all->count; i++)
+        if (strcmp(all->ids[i], id) == 0)
+            return true;
+    return false;
+}
+
+static void add_approver(const void *ctx, struct approvers *all, const char *id)
+{
+    if (is_among(all, id))
+        return;
+    all->ids = talloc_realloc(ctx, all->ids, const char *, (unsigned)all->count + 1);
+    all->ids[all->count++] = id;
+}
+
+static void show(struct approvers *all, const char *before, const char *name, const char *after)
+{
+    all->shown = talloc_asprintf_append(all->shown, "%s%s%s%s", *all->shown ? ", " : "", before,
+                                        name, after);
+}
+
+static void add_user(const void *ctx, const char *user, struct approvers *all)
+{
+    bool by_id = strncmp(user, "slack:", 6) == 0;
+    add_approver(ctx, all, by_id ? user + 6 : user);
+    all->by_mail = all->by_mail || !by_id;
+    show(all, by_id ? "<@" : "", by_id ? user + 6 : user, by_id ? ">" : "");
+}
+
+/* Adds who a subject of the rules stands for, without the requester. */
+static bool add_subject(const void *ctx, struct people *people, struct slack_web *web,
+                        const char *subject, const struct person *requester, bool self,
+                        struct approvers *all, struct error *err)
 {
     if (strncmp(subject, "User ", 5) == 0) {
-        if (!self && strcmp(subject + 5, requester->rbac_user) == 0)
-            return 0;
-        const char *id = strncmp(subject + 5, "slack:", 6) == 0 ? subject + 11 : NULL;
-        *shown = id ? talloc_asprintf_append(*shown, "%s<@%s>", **shown ? ", " : "", id)
-                    : talloc_asprintf_append(*shown, "%s%s", **shown ? ", " : "", subject + 5);
-        return 1;
+        if (self || strcmp(subject + 5, requester->rbac_user) != 0)
+            add_user(ctx, subject + 5, all);
+        return true;
     }
     if (strncmp(subject, "Group ", 6) != 0)
-        return 0;
+        return true;
     if (strcmp(subject + 6, "system:authenticated") == 0) {
-        *shown = talloc_asprintf_append(*shown, "%severybody else", **shown ? ", " : "");
-        return 1000;
+        all->everybody = true;
+        show(all, "", "everybody else", "");
+        return true;
     }
     const char **members;
     if (!people_of_group(ctx, people, web, subject + 6, &members, err))
-        return -1;
-    int count = 0;
-    for (int i = 0; members[i]; i++)
-        count += self || strcmp(members[i], requester->id) != 0;
-    if (count)
-        *shown = talloc_asprintf_append(*shown, "%s@%s", **shown ? ", " : "",
-                                        strncmp(subject + 6, "slack:", 6) == 0 ? subject + 12
-                                                                               : subject + 6);
-    return count;
+        return false;
+    bool any = false;
+    for (int i = 0; members[i]; i++) {
+        if (!self && strcmp(members[i], requester->id) == 0)
+            continue;
+        add_approver(ctx, all, members[i]);
+        any = true;
+    }
+    if (any)
+        show(all, "@", handle_of(subject + 6), "");
+    return true;
+}
+
+/* Whether each group that has to approve has enough people who may. */
+static bool groups_suffice(const void *ctx, struct people *people, struct slack_web *web,
+                           const struct policy *policy, const struct person *requester,
+                           const struct approvers *all, const char *team, struct error *err)
+{
+    const cJSON *wanted;
+    cJSON_ArrayForEach(wanted, policy->groups)
+    {
+        const char **members;
+        if (!people_of_group(ctx, people, web, wanted->string, &members, err))
+            return false;
+        int have = 0, need = (int)json_integer(wanted, "", 1);
+        for (int i = 0; members[i]; i++) {
+            bool other = policy->self || strcmp(members[i], requester->id) != 0;
+            /* Which of the members a mail address is, is not known here. */
+            have += other && (all->everybody || all->by_mail || is_among(all, members[i]));
+        }
+        if (have < need)
+            return error_set(err, ERROR_DENIED,
+                             "Nobody could approve this: it needs %d of @%s, and %d of them could "
+                             "approve it in %s. Ask whoever runs envbot to put more people into "
+                             "that group, or to bind the role to it.",
+                             need, handle_of(wanted->string), have, team);
+    }
+    return true;
 }
 
 bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *people,
@@ -120,19 +190,14 @@ bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *pe
                     const char **who, struct error *err)
 {
     const char **subjects = rbac_subjects(ctx, rules, team, "approve", "environments", template);
-    char *shown = talloc_strdup(ctx, "");
-    int total = 0;
-    for (int i = 0; subjects[i]; i++) {
-        int count =
-            count_subject(ctx, people, web, subjects[i], requester, policy->self, &shown, err);
-        if (count < 0)
+    struct approvers all = {.shown = talloc_strdup(ctx, "")};
+    for (int i = 0; subjects[i]; i++)
+        if (!add_subject(ctx, people, web, subjects[i], requester, policy->self, &all, err))
             return false;
-        total += count;
-    }
-    *who = shown;
-    if (total >= policy->count)
-        return true;
-    if (total == 0)
+    *who = all.shown;
+    if (all.everybody || all.count >= policy->count)
+        return groups_suffice(ctx, people, web, policy, requester, &all, team, err);
+    if (all.count == 0)
         return error_set(err, ERROR_DENIED,
                          "Nobody could approve this: the rules name no one but you for `approve` "
                          "on `environments` in %s. Ask whoever runs envbot to bind that role to "
@@ -142,7 +207,7 @@ bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *pe
                      "Nobody could approve this: it needs %d approvals, and the rules name only "
                      "%d who could give one in %s. Ask whoever runs envbot to bind the role to "
                      "more people.",
-                     policy->count, total, team);
+                     policy->count, all.count, team);
 }
 
 cJSON *policy_tally(const void *ctx, const char *needed, char **names, const cJSON *quota,

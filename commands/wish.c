@@ -121,10 +121,9 @@ bool wish_ttl(struct call *call, const char *given, struct wish *wish, struct er
     }
     if (wish->ttl > t->ttl_max)
         return error_set(err, ERROR_USAGE,
-                         "%s is longer than %s allows: at most %s. It can be extended later, up to "
-                         "%s in all.",
-                         duration_text(call, wish->ttl), t->name, duration_text(call, t->ttl_max),
-                         duration_text(call, t->ttl_ceiling));
+                         "%s is longer than %s allows: at most %s from when it is ready, "
+                         "extensions included.",
+                         duration_text(call, wish->ttl), t->name, duration_text(call, t->ttl_max));
     return true;
 }
 

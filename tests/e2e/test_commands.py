@@ -1,9 +1,10 @@
 """What people type, and what they read: who may see what, mistakes, limits."""
 
 import os
+import shutil
 
 import pytest
-from company import Company
+from company import ROOT, Company
 
 
 def speaker(c):
@@ -257,3 +258,41 @@ def test_list_shows_the_team_mine_all_or_a_state(typed):
     assert "payments/mine" in typed("U0DEV", "list", blocks=True)
     shown = typed("U0DEV", "show mine")
     assert "Small cluster" in shown and "payments-mine" in shown and "a month" in shown
+
+
+def test_whom_the_rules_name_twice_could_still_approve_only_once(company, tmp_path):
+    templates, rules = tmp_path / "templates", tmp_path / "rules"
+    shutil.copytree(os.path.join(ROOT, "templates"), templates)
+    small = (templates / "environments" / "small.yaml").read_text()
+    for name, approval in (("two", "count: 2"),
+                           ("sure", "groups: {\"slack:security\": 1}")):
+        (templates / "environments" / f"{name}.yaml").write_text(
+            small.replace("count: 1", approval))
+    rules.mkdir()
+    (rules / "rules.yaml").write_text("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: all}
+rules:
+  - {apiGroups: [envbot.dev], resources: [environments], verbs: [create, approve]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: all, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: all}
+subjects:
+  - {apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0DEV"}
+  - {apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0MGR"}
+  - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: "slack:managers"}
+""")
+    c = company(rules=str(rules), templates=str(templates))
+    c.serve()
+
+    def ask(text):
+        return c.slack.type("U0DEV", "C0GEN", text, wait=20)["shown"][0]["text"]
+
+    assert "needs 2 approvals, and the rules name only 1" in ask("create two demo")
+    assert "it needs 1 of @security, and 0 of them could" in ask("create sure demo")
+    assert rows(c) == 0
+    assert "It can be approved by" in ask("create small demo")
+    assert "3 days from when it is ready" in ask("create small long --ttl 4d")
