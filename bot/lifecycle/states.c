@@ -167,6 +167,17 @@ time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules
     return env->created_at + (time_t)lapse;
 }
 
+/* Whoever gives more time knows how much is left then: a warning that would come at once is taken
+   as given. */
+static int64_t known_warning(const struct environment *env, const struct lifecycle_rules *rules)
+{
+    int64_t left = env->expires_at - env->now, known = 0;
+    for (const int64_t *before = rules->warn_before; *before; before++)
+        if (*before >= left && (!known || *before < known))
+            known = *before;
+    return known;
+}
+
 static void set_times(struct environment *env, const struct transition *step, bool *stuck)
 {
     switch (step->event) {
@@ -187,7 +198,7 @@ static void set_times(struct environment *env, const struct transition *step, bo
         env->warned_seconds = lifecycle_warning_due(env, &lifecycle_rules);
         break;
     case EVENT_EXTEND:
-        env->warned_seconds = 0;
+        env->warned_seconds = known_warning(env, &lifecycle_rules);
         break;
     case EVENT_STUCK:
         *stuck = true;

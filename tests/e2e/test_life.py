@@ -217,3 +217,23 @@ def test_the_plan_advances_through_its_phases(company):
         order = ["complete", "in_progress", "pending"]
         places = [order.index(s) for s in statuses]
         assert places == sorted(places) and statuses.count("in_progress") <= 1
+
+
+def test_who_gives_more_time_is_not_warned_again_at_once(company):
+    c = company(options={"limits.warn_before": "[1d, 1h, 5m]"})
+    c.serve()
+    ask(c, "U0DEV", "create small demo --nodes 1 --ttl 2h")
+    c.wait_state("demo", "ready", seconds=60)
+    let_pass(c, "demo", "59 minutes 30 seconds")
+    in_thread(c, "demo", "ends in 59 min")
+
+    def next_look():
+        return c.database.one("SELECT round(extract(epoch FROM expires_at - due_at)) FROM environments")
+
+    # A life of more than a day now, but the warning of a day before would come at once.
+    assert "has 22 h more" in ask(c, "U0DEV", "extend demo 22h")
+    assert next_look() == 3600
+    let_pass(c, "demo", "20 minutes")
+    in_thread(c, "demo", "ends in 1")
+    assert "has 10 min more" in ask(c, "U0DEV", "extend demo 10m")
+    assert next_look() == 300
