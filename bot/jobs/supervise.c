@@ -191,6 +191,8 @@ static enum run_end judge(struct run *run)
 enum run_end supervise(struct run *run, char **arguments, const char *input, struct error *err)
 {
     struct eksctl_process process;
+    if (!supervise_heartbeat(run)) /* the looks before took their time */
+        return RUN_LOST;
     if (!eksctl_start(arguments, run->environment, true, &process, err))
         return RUN_NOT_STARTED;
     struct error ignored;
