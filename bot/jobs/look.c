@@ -13,12 +13,14 @@ static bool succeeded(int status)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* How eksctl says that there is none; anything else is no answer. */
+/* How eksctl says that there is none; anything else is no answer. That something else does not
+   exist (a role, a profile) is none either. */
 static bool says_absent(const char *errors)
 {
+    const char *stack = strstr(errors, "Stack with id ");
     return strstr(errors, "ResourceNotFoundException") || strstr(errors, "No cluster found") ||
            strstr(errors, "no eksctl-managed CloudFormation stacks found") ||
-           strstr(errors, "does not exist");
+           (stack && strstr(stack, " does not exist"));
 }
 
 /* AWS writes tags of a cluster as a mapping, of a stack as a list of Key and Value. */

@@ -222,3 +222,15 @@ def test_eksctl_gets_the_agreed_arguments_and_none_of_slacks_secrets(company):
         names = call["environment"]
         assert {"AWS_ACCESS_KEY_ID", "HOME", "TZ", "KUBECONFIG"} <= set(names)
         assert not [n for n in names if n.startswith(("SLACK", "ENVBOT", "DATABASE", "PG"))], names
+
+
+def test_nothing_is_called_gone_because_something_else_does_not_exist(company):
+    c = company()
+    c.serve()
+    c.slack.type("U0DEV", "C0GEN", "create small demo --nodes 1 --ttl 2h")
+    c.wait_state("demo", "ready", seconds=60)
+    for command in ("get", "describe-stacks"):
+        c.eksctl.add_fault(command, "fail", reason="the profile “envbot” does not exist")
+    c.slack.type("U0DEV", "C0GEN", "delete demo")
+    c.wait_state("demo", "deleted", seconds=60)
+    assert c.eksctl.clusters() == [] and len(c.eksctl.calls("delete")) == 1
