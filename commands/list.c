@@ -32,19 +32,39 @@ static bool known_state(struct call *call, const char *state, struct error *err)
     " extract(epoch FROM e.ended_at)::bigint AS ended_at, extract(epoch FROM now())::bigint AS "   \
     "now"
 
+static bool visible(struct call *call, const char *team)
+{
+    return people_may(call->app->rules, call->person, "list", "environments", team, "", NULL);
+}
+
+/* "{payments,search}": the teams whose environments this person may not see. Their rows must not
+   fill the list in place of those that are shown. */
+static const char *hidden_teams(struct call *call)
+{
+    const struct config *config = call->app->config;
+    char *list = talloc_strdup(call, "{");
+    for (int i = 0; i < config->team_count; i++)
+        if (!visible(call, config->teams[i].name))
+            list =
+                talloc_asprintf_append(list, "%s\"%s\"", list[1] ? "," : "", config->teams[i].name);
+    return talloc_strdup_append(list, "}");
+}
+
 /* The living; with a state that is an end, the latest that ended in it. NULL parameters do not
    restrict. Each question is read from an index of its own, and planned once a connection. */
 static struct rows *read_rows(struct call *call, const char *team, const char *owner,
                               const char *state, bool past, struct error *err)
 {
+    const char *hidden = hidden_teams(call), *me = call->person->id;
     if (past)
         return db_query_last(call, call->db, err,
                              "SELECT " LINE_COLUMNS " FROM environments e"
                              " WHERE e.state = $3 AND ($1::text IS NULL OR e.team = $1)"
                              " AND ($2::text IS NULL OR e.owner_id = $2)"
+                             " AND (e.team <> ALL ($4::text[]) OR e.owner_id = $5)"
                              " AND e.id > (SELECT max(id) FROM environments) - 1000"
                              " ORDER BY e.id DESC LIMIT 41",
-                             P(team, owner, state));
+                             P(team, owner, state, hidden, me));
     if (team && !owner && !state)
         return db_query_last(call, call->db, err,
                              "SELECT " LINE_COLUMNS " FROM environments e"
@@ -56,8 +76,9 @@ static struct rows *read_rows(struct call *call, const char *team, const char *o
                          " WHERE e.ended_at IS NULL AND ($1::text IS NULL OR e.team = $1)"
                          " AND ($2::text IS NULL OR e.owner_id = $2)"
                          " AND ($3::text IS NULL OR e.state = $3)"
+                         " AND (e.team <> ALL ($4::text[]) OR e.owner_id = $5)"
                          " ORDER BY e.team, e.name LIMIT 41",
-                         P(team, owner, state));
+                         P(team, owner, state, hidden, me));
 }
 
 /* A row of LINE_COLUMNS, whose texts it borrows. */
@@ -95,11 +116,6 @@ static bool choose_team(struct call *call, const char **team, const char **owner
     if (!all && !*owner && own[0] && !own[1])
         *team = own[0];
     return true;
-}
-
-static bool visible(struct call *call, const char *team)
-{
-    return people_may(call->app->rules, call->person, "list", "environments", team, "", NULL);
 }
 
 bool list_run(struct call *call, struct error *err)

@@ -296,3 +296,35 @@ subjects:
     assert rows(c) == 0
     assert "It can be approved by" in ask("create small demo")
     assert "3 days from when it is ready" in ask("create small long --ttl 4d")
+
+
+def test_what_a_person_may_not_see_hides_nothing_of_what_they_may(company, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "rules.yaml").write_text("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: all}
+rules:
+  - {apiGroups: [envbot.dev], resources: [environments], verbs: [create, approve, list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: all, namespace: search}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: all}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:authenticated"}]
+""")
+    c = company(rules=str(rules))
+    c.serve()
+    typed = speaker(c)
+    assert "search/there" in typed("U0MGR", "create small there --team search")
+    c.database.query(
+        "INSERT INTO environments (team, name, cluster, region, owner_workspace, owner_id,"
+        " owner_name, template, template_copy, parameters, state, ttl_seconds, nodes, vcpus, gpus,"
+        " hourly_usd, monthly_usd) SELECT 'payments', 'e' || n, 'payments-e' || n, region,"
+        " owner_workspace, CASE n WHEN 50 THEN 'U0APPR' ELSE 'U0DEV2' END, owner_name, template,"
+        " template_copy, parameters, state, ttl_seconds, nodes, vcpus, gpus, hourly_usd,"
+        " monthly_usd FROM environments, generate_series(1, 50) n RETURNING 1")
+    shown = typed("U0APPR", "list")
+    assert "search/there" in shown and "payments/e50" in shown and "payments/e49" not in shown
+    assert "search/there" in typed("U0APPR", "list --state pending")
