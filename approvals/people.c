@@ -305,6 +305,10 @@ static struct person *to_person(const void *ctx, const struct people *people, co
     bool same_grid = *people->enterprise && strcmp(grid, people->enterprise) == 0;
     bool same_home = home && strcmp(home, people->workspace) == 0;
     person->stranger = json_true(user, "is_stranger") || (!same_home && !same_grid);
+    /* Within a grid ids are unique, and envelopes name now one of its workspaces, now another:
+       whatever they were in when they typed or clicked, they are one person. */
+    if (same_grid && home && !person->stranger)
+        person->workspace = talloc_strdup(person, home);
     return person;
 }
 
