@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <talloc.h>
+#include <time.h>
 
 /* Errors of a form are plain text: no entities, and quotes in place of code. */
 static char *plain_words(struct call *call, const char *words)
@@ -184,6 +185,19 @@ static const char *answer_refusal(struct call *call, const struct error *why, bo
     return "failed";
 }
 
+/* Whoever waits for a word on what may have happened waits a little longer for a true one: Slack
+   gives an ack three seconds. */
+static bool begin(struct call *call, enum db_mode mode, bool unknown, struct error *err)
+{
+    enum { TRIES = 15, PAUSE_MS = 100 };
+    for (int i = 0; !db_begin(call->db, mode, err); i++) {
+        if (!unknown || i == TRIES)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+    }
+    return true;
+}
+
 /* A lost connection is no reason to bother anybody when there is a new one: after a restart of
    PostgreSQL each handler finds its own broken. A second try is safe even when the first was
    committed, for the envelope's row can be written once. */
@@ -195,7 +209,7 @@ static const char *run(struct call *call, const struct command *command)
     for (int attempt = 1;; attempt++) {
         call->reply = prepared_reply;
         call->view = prepared_view;
-        if (!db_begin(call->db, command->reads ? DB_READ_ONLY : DB_READ_WRITE, &err))
+        if (!begin(call, command->reads ? DB_READ_ONLY : DB_READ_WRITE, unknown, &err))
             return answer_refusal(call, &err, command->reads, unknown);
         bool ok = command->run(call, &err);
         if (ok && !command->reads)
