@@ -204,8 +204,12 @@ static void set_times(struct environment *env, const struct transition *step, bo
         *stuck = true;
         break;
     case EVENT_DELETE:
+        *stuck = false;
+        break;
     case EVENT_GONE:
         *stuck = false;
+        if (strcmp(step->to, "deleted") == 0) /* why an earlier try failed is over */
+            env->cause = NULL;
         break;
     case EVENT_RETRY:
         env->ready_at = env->expires_at = env->ended_at = env->started_at = 0;

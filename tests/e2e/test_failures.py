@@ -234,3 +234,16 @@ def test_nothing_is_called_gone_because_something_else_does_not_exist(company):
     c.slack.type("U0DEV", "C0GEN", "delete demo")
     c.wait_state("demo", "deleted", seconds=60)
     assert c.eksctl.clusters() == [] and len(c.eksctl.calls("delete")) == 1
+
+
+def test_what_is_gone_at_the_second_try_says_nothing_of_the_first(company):
+    c = company()
+    c.serve()
+    bring(c, "demo")
+    c.wait_state("demo", "ready", seconds=60)
+    c.eksctl.add_fault("delete", "fail", reason="AccessDenied: not authorized to perform this")
+    c.slack.type("U0DEV", "C0GEN", "delete demo")
+    c.slack.wait_for(lambda: c.environment_row("demo")["cause"], "the first try fails", 60)
+    c.wait_state("demo", "deleted", seconds=60)
+    c.settle(30)
+    assert "AWS does not let" not in str(c.message("demo")[2])
