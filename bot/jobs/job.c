@@ -230,7 +230,11 @@ static enum outcome remove_all(struct run *run)
             return OUTCOME_GONE;
         case SEEN_FOREIGN:
             supervise_note(run, "the cluster of that name is not ours: it is not touched");
-            return OUTCOME_GONE; /* nothing of ours is there */
+            if (!run->env->ready_at)
+                return OUTCOME_GONE; /* nothing of ours is there */
+            set_cause(run, "The cluster of this name in AWS lacks envbot's tags by now.",
+                      "It was not touched: it has to be looked at.");
+            return OUTCOME_FAILED;
         case SEEN_READY:
         case SEEN_PARTIAL:
         case SEEN_FAILED:

@@ -62,13 +62,24 @@ static cJSON *ask(const void *ctx, char **arguments, char **environment, int sec
 }
 
 struct stacks {
-    int count, complete_groups;
-    bool moving, deleting, failed, foreign;
+    int count, ours, complete_groups;
+    bool moving, deleting, failed;
+    bool control, control_ours; /* the control plane's own stack */
 };
 
 static bool has(const char *text, const char *part)
 {
     return strstr(text, part) != NULL;
+}
+
+/* The names of stacks, eksctl: pkg/cfn/manager/cluster.go. */
+static bool is_control(const char *name, const struct environment *env)
+{
+    static const char before[] = "eksctl-", after[] = "-cluster";
+    size_t length = strlen(env->cluster);
+    return strncmp(name, before, strlen(before)) == 0 &&
+           strncmp(name + strlen(before), env->cluster, length) == 0 &&
+           strcmp(name + strlen(before) + length, after) == 0;
 }
 
 static struct stacks count_stacks(const cJSON *list, const struct environment *env)
@@ -81,7 +92,11 @@ static struct stacks count_stacks(const cJSON *list, const struct environment *e
         if (strcmp(status, "DELETE_COMPLETE") == 0)
             continue;
         stacks.count++;
-        stacks.foreign = stacks.foreign || !is_ours(each, env);
+        stacks.ours += is_ours(each, env);
+        if (is_control(name, env)) {
+            stacks.control = true;
+            stacks.control_ours = is_ours(each, env);
+        }
         bool failed = has(status, "FAILED") || has(status, "ROLLBACK");
         if (strcmp(status, "DELETE_IN_PROGRESS") == 0)
             stacks.deleting = true;
@@ -95,11 +110,23 @@ static struct stacks count_stacks(const cJSON *list, const struct environment *e
     return stacks;
 }
 
+/* The control plane tells whose it is: what people add to their cluster with eksctl (a node group,
+   a role of a service account) has no tags of ours, and goes with it. */
+static bool is_foreign(const cJSON *cluster, const struct stacks *stacks,
+                       const struct environment *env)
+{
+    if (cluster)
+        return !is_ours(cluster, env);
+    if (stacks->control)
+        return !stacks->control_ours;
+    return stacks->count > 0 && !stacks->ours;
+}
+
 static enum seen judge(const cJSON *cluster, const struct stacks *stacks,
                        const struct environment *env, int wanted_groups)
 {
     const char *status = json_string_or_empty(cluster, "Status");
-    if ((cluster && !is_ours(cluster, env)) || stacks->foreign)
+    if (is_foreign(cluster, stacks, env))
         return SEEN_FOREIGN;
     if (!cluster && !stacks->count)
         return SEEN_NOTHING;

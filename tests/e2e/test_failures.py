@@ -247,3 +247,26 @@ def test_what_is_gone_at_the_second_try_says_nothing_of_the_first(company):
     c.wait_state("demo", "deleted", seconds=60)
     c.settle(30)
     assert "AWS does not let" not in str(c.message("demo")[2])
+
+
+def test_what_people_added_with_eksctl_goes_with_their_cluster(company):
+    c = company(options={"jobs.delete_tries": 1})
+    c.serve()
+    for name in ("more", "untagged"):
+        bring(c, name)
+        c.wait_state(name, "ready", seconds=60)
+    stacks = c.eksctl.read("stacks.json", {})
+    own = stacks["eu-central-1/eksctl-payments-more-cluster"]
+    stacks["eu-central-1/eksctl-payments-more-nodegroup-mine"] = {
+        **own, "name": "eksctl-payments-more-nodegroup-mine", "kind": "nodegroup", "tags": {}}
+    stacks["eu-central-1/eksctl-payments-untagged-cluster"]["tags"] = {}
+    c.eksctl.write("stacks.json", stacks)
+    c.slack.type("U0DEV", "C0GEN", "delete more")
+    c.wait_state("more", "deleted", seconds=60)
+    assert c.eksctl.clusters() == ["payments-untagged"] and len(c.eksctl.calls("delete")) == 1
+    # Nobody is told that it is gone while something of its name stands there.
+    c.slack.type("U0DEV", "C0GEN", "delete untagged")
+    _, told = said(c, "untagged", "could not be deleted")
+    assert "lacks envbot's tags" in told["text"] and len(c.eksctl.calls("delete")) == 1
+    row = c.environment_row("untagged")
+    assert row["state"] == "deleting" and row["stuck"] and not row["ended_at"]
