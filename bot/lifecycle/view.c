@@ -134,7 +134,8 @@ static void add_parameters(const void *ctx, cJSON *view, const struct environmen
         json_set_string(item, "title", title ? title : each->string);
         json_set_string(item, "value", value);
         cJSON_AddItemToArray(list, item);
-        text = talloc_asprintf_append(text, "%s%s %s", *text ? ", " : "", each->string, value);
+        text = talloc_asprintf_append(text, "%s%s %s", *text ? " · " : "",
+                                      title ? title : each->string, value);
     }
     json_set(view, "parameters", list);
     json_set_string(view, "parameters_text", text);
@@ -223,6 +224,9 @@ static void add_tally(cJSON *view, const struct environment *env)
     }
     /* "approved by approver on Wed 25 Nov 04:07 UTC", else the state */
     const char *word = json_string(env->tally, "decision.word");
+    if (word)
+        json_set_string(cJSON_GetObjectItemCaseSensitive(view, "decision"), "title",
+                        strcmp(word, "denied") == 0 ? "Denied" : "Approved");
     if (word)
         json_set_format(view, "outcome", "It was %s by %s on %s.", word,
                         json_string_or_empty(env->tally, "decision.by"),

@@ -12,16 +12,16 @@ extern const char *view_command;
      state, state_word ("is being created"), state_emoji, is: {pending, …: booleans}, cause, stuck,
      news (one plain sentence on where it stands, or ""), left_words ("· 3 h left", or ""),
      owner (id), owner_name, owner_mail, mention (for raw:mention: <@U…>),
-     parameters: [{name, title, value}], parameters_text ("2 nodes, t3.large, 1.34"),
+     parameters: [{name, title, value}], parameters_text ("Nodes 2 · Kubernetes 1.34"),
      nodes, vcpus, gpus, hourly, monthly (text with $), cost_for_ttl,
      ttl ("8 h"), extension ("4h": how much more to suggest), created, decided, ready, expires,
    ended: {unix, text (UTC), slack (for raw:
    <!date^…|…>), left ("3 h 10 min" from now, "" when over)} or null, version, endpoint, seen_nodes,
    kubeconfig (the aws eks line) when ready, tally: {line, needed, votes: […]} or null, decision:
-   {word, by, mention, reason} or null, quota: {before, after} or null (written with the tally by
-   approvals), plan: {title, tasks: [{id, title, status, details, output}]} or null, plan_shown,
-   can: {approve, extend, delete, withdraw, retry, wake, logs} booleans: which buttons make sense,
-   message_link (permalink, or ""), command */
+   {word, title (the word, as a sentence begins), by, mention, reason} or null, quota: {before,
+   after} or null (written with the tally by approvals), plan: {title, tasks: [{id, title, status,
+   details, output}]} or null, plan_shown, can: {approve, extend, delete, withdraw, retry, wake,
+   logs} booleans: which buttons make sense, message_link (permalink, or ""), command */
 cJSON *view_of(const void *ctx, const struct environment *env);
 
 /* What a line of a list says, for its template's holes; the caller's to free: id, team, name,

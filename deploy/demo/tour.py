@@ -176,7 +176,7 @@ class Tour:
         page.picture("card")
         self.step("The approver clicks Approve; the card says so and has no buttons any more.")
         page.click("#messages [data-action=approve]")
-        page.see("#messages .message", "approved by @approver")
+        page.see("#messages .message", "Approved by @approver")
         if page.find("#messages [data-action]"):
             raise Trouble("The card still has buttons.")
         page.picture("approved")

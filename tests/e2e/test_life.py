@@ -40,7 +40,7 @@ def test_the_card_says_what_to_decide_and_then_who_decided_and_when(company):
     channel, ts, card = c.message("web", "card")
     assert channel == "C0PLAT" and actions(card) == ["approve", "deny"]
     for shown in (str(card["blocks"]), card["text"]):
-        for part in ("payments/web", "Small cluster", "nodes 3", "2 h", "eu-central-1",
+        for part in ("payments/web", "Small cluster", "Nodes 3", "2 h", "eu-central-1",
                      "try &lt;ingress&gt; &amp; co", "$0.93", "$340", "0 of 5 environments",
                      "1 of 5 environments, 3 of 20 nodes"):
             assert part in shown, part
@@ -49,7 +49,7 @@ def test_the_card_says_what_to_decide_and_then_who_decided_and_when(company):
     c.approve("web")
     card = c.slack.wait_for(lambda: (m := c.message("web", "card")[2]) and not actions(m) and m,
                             "the card loses its buttons")
-    assert "*approved* by <@U0APPR> <!date^" in str(card["blocks"])
+    assert "*Approved* by <@U0APPR> <!date^" in str(card["blocks"])
     assert re.search(r"It was approved by approver on \w{3} \d\d \w{3} \d\d:\d\d UTC", card["text"])
     assert "waits" not in card["text"]
 
@@ -64,7 +64,7 @@ def test_the_card_says_what_to_decide_and_then_who_decided_and_when(company):
     assert answer["outcome"] == "acked" and not answer["errors"]
     card = c.slack.wait_for(lambda: (m := c.message("no", "card")[2]) and not actions(m) and m,
                             "the card loses its buttons")
-    assert "*denied* by <@U0APPR>" in str(card["blocks"])
+    assert "*Denied* by <@U0APPR>" in str(card["blocks"])
     assert "denied by approver on" in card["text"]
     _, told = in_thread(c, "no", "denied it")
     assert "<@U0DEV>" in told["text"] and "use &lt;the shared&gt; one" in told["text"]
@@ -156,6 +156,14 @@ def test_from_ready_through_warnings_and_more_time_to_the_end(company):
     order = [story.index(w) for w in ("asked for", "is ready", "ends in 59", "3 h more",
                                       "ends in 4", "asked for its deletion", "is gone")]
     assert order == sorted(order)
+    # The old warning still shows its buttons; they say how it is.
+    before = len(c.slack.whispers("U0DEV"))
+    press(c, "U0DEV", channel, warning, "extend")
+    press(c, "U0DEV", channel, warning, "delete")
+    said = c.slack.wait_for(lambda: (w := c.slack.whispers("U0DEV")[before:])[1:] and w,
+                            "an answer to each")
+    assert set(said) == {"demo is gone.",
+                         "demo is not running any more, so it cannot be extended."}, said
     told = [m["text"] for m in c.slack.messages(channel, "U0BYST")
             if m.get("ephemeral_for") == "U0BYST"]
     assert len(told) == 2 and all("do not let you" in t for t in told), told

@@ -61,7 +61,7 @@ def test_everything_is_told_once_and_in_order(company, name):
     assert_nothing_twice(c)
     assert {channel for _, _, channel in posted(c)} <= {"C0PAY", "C0PLAT"}
     _, _, card = c.message("demo", "card")
-    assert "*approved* by <@U0APPR>" in str(card["blocks"])
+    assert "*Approved* by <@U0APPR>" in str(card["blocks"])
     _, _, message = c.message("demo")
     assert "is gone" in message["text"]
     assert [len(c.eksctl.calls(verb)) for verb in ("create", "delete")] == [1, 1]

@@ -27,7 +27,7 @@ def test_a_cluster_from_the_first_word_to_the_last(company):
             f"--role-arn {role}") in c.thread_text("demo")
     _, _, card = c.message("demo", "card")
     assert "action_id" not in str(card["blocks"])  # the buttons are gone
-    assert "*approved* by <@U0APPR>" in str(card["blocks"])
+    assert "*Approved* by <@U0APPR>" in str(card["blocks"])
 
     answer = c.slack.type("U0DEV", "C0GEN", "extend demo 4h")
     assert "4 h more" in answer["shown"][0]["text"]
