@@ -179,8 +179,8 @@ static void read_template(struct reading *r, const void *ctx, struct template *t
 
 static void check_template(struct reading *r, const struct template *t)
 {
-    static const char *const keys[] = {"title", "description", "parameters", "regions",
-                                       "ttl",   "approval",    "cluster"};
+    static const char *const keys[] = {"title",   "description", "order",    "parameters",
+                                       "regions", "ttl",         "approval", "cluster"};
     static const char *const ttl_keys[] = {"default", "max", "ceiling"};
     const cJSON *source = r->tree->root, *each;
     known_keys(r, source, keys, sizeof keys / sizeof *keys);
@@ -188,6 +188,8 @@ static void check_template(struct reading *r, const struct template *t)
     cJSON_ArrayForEach (each, json_at(source, "parameters"))
         check_parameter(r, each);
     check_approval(r, json_at(source, "approval"));
+    if (json_at(source, "order") && !cJSON_IsNumber(json_at(source, "order")))
+        problem(r, json_at(source, "order"), "order is a number: the place in the lists");
     if (!t->regions[0])
         problem(r, source, "regions is missing: a list with at least one");
     if (!cJSON_IsObject(json_at(source, "cluster"))) {
@@ -271,6 +273,15 @@ static void read_prices(const void *ctx, struct template_set *set, const char *d
         set->prices = trees[0].root;
 }
 
+/* By order:, those without one behind, and then by name. */
+static int by_order(const void *a, const void *b)
+{
+    const struct template *left = a, *right = b;
+    double l = json_number(left->source, "order", 1e9);
+    double r = json_number(right->source, "order", 1e9);
+    return l < r ? -1 : l > r ? 1 : strcmp(left->name, right->name);
+}
+
 bool templates_read(const void *ctx, const char *directory, struct template_set **out,
                     char **problems)
 {
@@ -295,6 +306,8 @@ bool templates_read(const void *ctx, const char *directory, struct template_set 
         free(entries[i]);
     }
     free(entries);
+    if (set->count)
+        qsort(set->items, (size_t)set->count, sizeof *set->items, by_order);
     if (set->count == 0 && !**problems)
         *problems = talloc_asprintf_append(*problems, "%s: there is no template\n", path);
     return !**problems;

@@ -26,7 +26,7 @@ struct template_limits {
 extern struct template_limits template_limits;
 
 struct template_set {
-    struct template *items; /* sorted by name */
+    struct template *items; /* by order: and name */
     int count;
     cJSON *prices; /* prices.yaml */
 };

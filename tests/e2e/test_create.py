@@ -33,7 +33,8 @@ def test_a_form_asks_for_all_that_a_template_takes_and_nobody_types_key_value(co
     view_id, view = opened(c, "U0DEV")
     fields = blocks(view)
     choices = fields["template"]["element"]["options"]
-    assert [o["value"] for o in choices] == ["auto", "fargate", "gpu", "small", "standard"]
+    assert [o["value"] for o in choices] == ["small", "standard", "auto", "fargate", "gpu"]
+    assert fields["template"]["element"]["initial_option"]["value"] == "small"
     assert "Two nodes for trying things out." in str(choices)
     assert fields["team"]["element"]["initial_option"]["value"] == "payments"
 

@@ -215,7 +215,8 @@ static void test_every_mistake_of_a_template_is_said_with_its_line(void **state)
                "  count: {type: integer, default: \"2\"}\n"
                "ttl: {default: 2d, max: 8x, ceiling: 1d}\n"
                "approval: {count: 0, lapse: soon}\n"
-               "cluster: {metadata: {name: \"${clustr}\"}}\n");
+               "cluster: {metadata: {name: \"${clustr}\"}}\n"
+               "order: first\n");
     struct template_set *set;
     assert_false(templates_read(*state, folder, &set, &problems));
     static const char *const expected[] = {
@@ -234,6 +235,7 @@ static void test_every_mistake_of_a_template_is_said_with_its_line(void **state)
         ":12: ${clustr} is neither a parameter nor one of cluster, region, tags, role; did you "
         "mean "
         "cluster?",
+        ":13: order is a number: the place in the lists",
     };
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (!strstr(problems, expected[i]))
