@@ -65,8 +65,9 @@ struct command {
     bool reads;                  /* READ ONLY, leaves no row */
     bool decides;                /* needs to know freshly who acts */
     const char *const *switches; /* options without a value */
-    const char *const *options;  /* options with one; NULL: none, or run knows more of them */
-    int words;                   /* how many it takes besides options; ANY_WORDS: run checks */
+    const char *const *(*all_switches)(struct call *call); /* in their place: these and more */
+    const char *const *options; /* options with one; NULL: none, or run knows more of them */
+    int words;                  /* how many it takes besides options; ANY_WORDS: run checks */
     call_fn *prepare, *run;
 };
 

@@ -6,6 +6,7 @@
 
 call_fn help_run, whoami_run, templates_run, list_run, show_run, quota_run, report_run;
 call_fn create_prepare, create_run, create_form, create_submit_prepare, create_submit;
+const char *const *create_switches(struct call *call);
 call_fn extend_run, extend_click, extend_submit;
 call_fn delete_run, delete_click, withdraw_run, withdraw_click, retry_run, retry_click;
 call_fn approve_run, approve_click, deny_run, deny_click, deny_submit;

@@ -7,6 +7,41 @@
 #include <string.h>
 #include <talloc.h>
 
+static bool is_boolean(const cJSON *parameter)
+{
+    return strcmp(json_string_or_empty(parameter, "type"), "boolean") == 0;
+}
+
+/* Whether every template that has it means yes or no by it: the template is not read yet. */
+static bool boolean_everywhere(const struct template_set *set, const char *name)
+{
+    for (int i = 0; i < set->count; i++) {
+        const cJSON *other = cJSON_GetObjectItemCaseSensitive(set->items[i].parameters, name);
+        if (other && !is_boolean(other))
+            return false;
+    }
+    return true;
+}
+
+const char *const *create_switches(struct call *call)
+{
+    const struct template_set *set = call->app->templates;
+    const char **list = talloc_array(call, const char *, 2);
+    unsigned count = 0;
+    list[count++] = "dry-run";
+    for (int i = 0; i < set->count; i++) {
+        const cJSON *each;
+        cJSON_ArrayForEach (each, set->items[i].parameters) {
+            if (!is_boolean(each) || !boolean_everywhere(set, each->string))
+                continue;
+            list = talloc_realloc(call, list, const char *, count + 2);
+            list[count++] = talloc_asprintf(call, "%s?", each->string);
+        }
+    }
+    list[count] = NULL;
+    return list;
+}
+
 static bool no_such_option(struct call *call, const char *name, const char *const *known,
                            size_t count, struct error *err)
 {

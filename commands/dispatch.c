@@ -248,13 +248,26 @@ static const char *unknown_command(struct call *call, const char *word)
     return "refused";
 }
 
+/* A button or a form that this envbot does not have: of another version, or of an old message. */
+static bool unknown_click(struct call *call, struct error *err)
+{
+    bool action = call->envelope->type == ENVELOPE_ACTION;
+    return error_set(err, ERROR_NOT_FOUND,
+                     "This %s is not one of envbot's. Nothing was done. `%s help` lists what you "
+                     "can do.",
+                     action ? "button" : "form", call->app->config->slack.command);
+}
+
 /* Finds what is meant, and reads the words after it. NULL: already answered. */
 static const struct command *find(struct call *call, struct error *err)
 {
     const struct envelope *e = call->envelope;
     if (e->type == ENVELOPE_ACTION || e->type == ENVELOPE_SUBMISSION) {
         bool action = e->type == ENVELOPE_ACTION;
-        return command_find(action ? actions : submissions, action ? e->action_id : e->callback_id);
+        static const struct command unknown = {.name = "unknown", .run = unknown_click};
+        const struct command *known =
+            command_find(action ? actions : submissions, action ? e->action_id : e->callback_id);
+        return known ? known : &unknown;
     }
     struct words *first;
     if (!words_read(call, e->text, NULL, &first, &(struct error){0}))
@@ -273,7 +286,9 @@ static const struct command *find(struct call *call, struct error *err)
         return NULL;
     }
     struct words *words;
-    bool read = words_read(call, e->text, command->switches, &words, err);
+    bool read = words_read(call, e->text,
+                           command->all_switches ? command->all_switches(call) : command->switches,
+                           &words, err);
     if (words->count > 0) { /* the command's own name */
         words->items++;
         words->count--;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 static const char *const look_switches[] = {"mine", "all", NULL};
-static const char *const create_switches[] = {"dry-run", NULL};
 static const char *const report_switches[] = {"csv", NULL};
 static const char *const list_options[] = {"team", "state", NULL};
 static const char *const team_option[] = {"team", NULL};
@@ -39,7 +38,7 @@ const struct command commands[] = {
      .words = ANY_WORDS,
      .verb = "create",
      .resource = "environments",
-     .switches = create_switches,
+     .all_switches = create_switches,
      .prepare = create_prepare,
      .run = create_run},
     {.name = "list",

@@ -24,6 +24,7 @@ static char *parameters_line(struct call *call, const struct template *t)
         text = talloc_asprintf_append(
             text, "%s`--%s%s%s`", *text ? " " : "", each->string, normal ? " " : "",
             !normal                  ? ""
+            : cJSON_IsBool(normal)   ? (cJSON_IsTrue(normal) ? "yes" : "no")
             : cJSON_IsString(normal) ? text_mrkdwn(call, normal->valuestring)
                                      : json_text(call, normal));
     }

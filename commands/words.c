@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 #include <talloc.h>
 
 /* What keyboards and Slack make of plain characters. Invisible ones go here already, so that a dash
@@ -106,6 +107,25 @@ static bool is_switch(const char *const *switches, const char *name)
     return false;
 }
 
+/* "spot?" among the switches: --spot alone is yes, and a yes or no behind it is its value. */
+static bool is_yes_or_no(const char *const *switches, const char *name)
+{
+    size_t length = strlen(name);
+    for (; switches && *switches; switches++)
+        if (strncmp(*switches, name, length) == 0 && strcmp(*switches + length, "?") == 0)
+            return true;
+    return false;
+}
+
+static bool says_yes_or_no(const char *word)
+{
+    static const char *const known[] = {"yes", "no", "true", "false", "on", "off", "1", "0"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(known[i], word) == 0)
+            return true;
+    return false;
+}
+
 /* "--ttl" and, as people type, "-ttl"; but "-5" and "-" are words. */
 static const char *option_name(const char *word)
 {
@@ -140,7 +160,11 @@ static bool take_option(struct words *words, const char *given, const char **at,
         return add_option(words, name, "", err);
     bool quoted;
     struct error inner = {0};
-    const char *value = next_word(words, at, &quoted, &inner);
+    const char *before = *at, *value = next_word(words, at, &quoted, &inner);
+    if (is_yes_or_no(switches, name) && (inner.code || !value || !says_yes_or_no(value))) {
+        *at = before;
+        return add_option(words, name, "yes", err);
+    }
     if (inner.code) {
         *err = inner;
         return false;

@@ -22,7 +22,8 @@ struct words {
 /* Reads text as Slack sends it. Forgives what keyboards do: curly quotes become straight, long
    dashes before a word become "--", odd spaces become spaces, &amp; &lt; &gt; become what they
    stand for, invisible characters go. "…" and '…' hold words together; --name value and
-   --name=value are the same; an option of `switches` (NULL-terminated) takes no value.
+   --name=value are the same; an option of `switches` (NULL-terminated) takes no value, and one
+   written "spot?" there only yes or no: alone it means yes.
    ERROR_USAGE: an open quote, an option without its value, an option given twice (but --set); *out
    then has what was read so far, the option without a value included (value NULL). */
 bool words_read(const void *ctx, const char *text, const char *const *switches, struct words **out,

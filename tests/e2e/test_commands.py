@@ -86,7 +86,7 @@ MISTAKES = [
     ("create small demo --nodes many", "nodes is a whole number, not “many”"),
     ("create small demo --nodes 9", "nodes goes from 1 to 5"),
     ("create small demo --instance t3.larg", "Did you mean t3.large?"),
-    ("create standard demo --spot maybe", "spot is yes or no, not “maybe”"),
+    ("create standard demo --spot=maybe", "spot is yes or no, not “maybe”"),
     ("create small demo --ttl soon", "write it like 30m, 8h, 2d or 1w"),
     ("create small demo --ttl 4d", "at most 3 days"),
     ("create small demo --ttl", "--ttl needs a value"),
@@ -228,6 +228,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0DEV"
 
 
 def test_a_dry_run_shows_everything_and_asks_for_nothing(looking):
+    assert "spot: true" in looking("U0DEV", "create standard --spot demo --dry-run")
     text = looking("U0DEV", "create small demo --nodes 3 --ttl 4h --dry-run")
     assert "kind: ClusterConfig" in text and "name: payments-demo" in text
     assert "desiredCapacity: 3" in text and '"envbot:owner": U0DEV' in text

@@ -149,6 +149,8 @@ def test_a_forged_button_or_form_decides_nothing(company, tmp_path):
     for metadata in ("", "C0PLAT", card[2], "x" * 3000):
         answer = c.slack.submit("U0APPR", form, REASON, private_metadata=metadata)
         assert answer["errors"] == {"reason": NO_BUTTON}, metadata
+    for action in ("scale", "approve ", "1;DROP TABLE jobs"):
+        assert click(c, "U0APPR", card, action).startswith(NO_BUTTON), action
     # The right form in the wrong hands.
     for user, words in (("U0BYST", NO_APPROVER), ("U0GUEST", FULL_MEMBERS)):
         assert c.slack.submit(user, form, REASON)["errors"] == {"reason": words}

@@ -10,7 +10,7 @@
 /* cmocka wants the headers above first */
 #include <cmocka.h>
 
-static const char *const switches[] = {"mine", "all", "dry-run", NULL};
+static const char *const switches[] = {"mine", "all", "dry-run", "spot?", NULL};
 
 /* Items in [], options as name=value, in their order: one line to compare. A "!" and the sentence
    follow when it was refused. */
@@ -48,6 +48,11 @@ static void test_what_is_typed_is_what_was_meant(void **state)
         {"list --mine --team x", "[list] mine= team=x"},
         {"list --Mine payments", "[list][payments] mine="},
         {"list --ttl=", "[list] ttl="},
+        {"create standard --spot", "[create][standard] spot=yes"},
+        {"create standard --spot demo", "[create][standard][demo] spot=yes"},
+        {"create standard --spot --ttl 8h", "[create][standard] spot=yes ttl=8h"},
+        {"create standard --spot No demo", "[create][standard][demo] spot=No"},
+        {"create standard --spot=maybe", "[create][standard] spot=maybe"},
         /* no options */
         {"deny demo -- too big", "[deny][demo][--][too][big]"},
         {"deny demo - too big", "[deny][demo][-][too][big]"},
