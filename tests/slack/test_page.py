@@ -177,6 +177,16 @@ def test_the_message_box_helps_and_remembers(slack, page):
     assert p.see("#box").get_property("value") == "good morning <all> & everybody"
     p.see("#box").send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
     assert p.see("#box").get_property("value") == ""
+    # Who has scrolled up and sends something sees what comes of it.
+    for _ in range(12):
+        p.type("/enx again")
+    p.until(lambda: len(p.all("#messages .notice")) == 13, "all are answered")
+    p.run("document.getElementById('scroll').scrollTop = 0")
+    p.type("here I am")
+    p.see("#messages [data-user=U0DEV]", "here I am")
+    p.until(lambda: p.run("const s = document.getElementById('scroll');"
+                          "return s.scrollHeight - s.scrollTop - s.clientHeight < 5"),
+            "the newest message is in view")
     p.become("U0APPR")
     p.see("#messages [data-user=U0DEV]", "good morning")
     assert p.all("#messages .notice") == []

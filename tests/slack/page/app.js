@@ -112,6 +112,8 @@ function drawIntro(found, app) {
     `${store.app.command} help`), ` to see what ${app.name} does.`)) }]);
 }
 
+const toEnd = (id) => () => { $(id).scrollTop = $(id).scrollHeight; };
+
 // Keeps the end in view while it is, and begins at the end of a new place.
 function atEnd(scroll, fresh, drawing) {
   const near = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
@@ -130,7 +132,8 @@ function drawChannel({ channel, thread, found }, options, fresh) {
   const name = found.is_im ? app.name : `#${found.name}`;
   const closed = found.is_im && store.app.read_only
     ? "Sending messages to this app has been turned off. Its command works in every channel." : null;
-  drawComposer($("composer"), { place: channel, id: "box", name, closed });
+  drawComposer($("composer"), { place: channel, id: "box", name, closed,
+    toEnd: toEnd("scroll") });
   $("thread").hidden = !thread;
   const replies = (state.messages[channel] ?? []).filter((m) => m.thread_ts);
   if (document.hasFocus() || fresh)
@@ -146,7 +149,8 @@ function drawThread(channel, thread, name, closed, options, fresh) {
       "aria-label": "Close the thread", onclick: () => go(channel) }, icon("close"))) }]);
   atEnd($("thread-scroll"), fresh, () => {
     drawMessages($("thread-messages"), store.state, { ...options, channel, thread });
-    drawComposer($("thread-composer"), { place: channel, thread, id: "thread-box", name, closed });
+    drawComposer($("thread-composer"), { place: channel, thread, id: "thread-box", name, closed,
+      toEnd: toEnd("thread-scroll") });
   });
 }
 

@@ -35,7 +35,7 @@ function hint(fill) {
 }
 
 // Draws the box into `parent` once for each person and place; later calls leave it alone.
-export function drawComposer(parent, { place, thread, id, name, closed }) {
+export function drawComposer(parent, { place, thread, id, name, closed, toEnd }) {
   const key = `${store.me} ${place} ${thread ?? ""} ${closed ?? ""}`;
   if (parent.drawn === key) return;
   parent.drawn = key;
@@ -104,6 +104,7 @@ export function drawComposer(parent, { place, thread, id, name, closed }) {
     fill("");
     popover.replaceChildren();
     frame.classList.add("sending");
+    toEnd();
     try {
       await send(text, place, thread);
     } catch {
