@@ -293,8 +293,9 @@ bool templates_read(const void *ctx, const char *directory, struct template_set 
     struct dirent **entries;
     int count = scandir(path, &entries, NULL, alphasort);
     if (count < 0) {
-        *problems =
-            talloc_asprintf_append(*problems, "%s cannot be read: %s\n", path, strerror(errno));
+        *problems = talloc_asprintf_append(
+            *problems, "%s cannot be read: %s; set templates: to the folder that has it\n", path,
+            strerror(errno));
         return false;
     }
     for (int i = 0; i < count; i++) {

@@ -38,8 +38,9 @@ static void add_folder(struct wording *wording, const char *directory, const cha
     char *path = talloc_asprintf(NULL, "%s/%s", directory, kind);
     DIR *folder = opendir(path);
     if (!folder) {
-        *problems =
-            talloc_asprintf_append(*problems, "%s cannot be read: %s\n", path, strerror(errno));
+        *problems = talloc_asprintf_append(
+            *problems, "%s cannot be read: %s; set templates: to the folder that has it\n", path,
+            strerror(errno));
         talloc_free(path);
         return;
     }

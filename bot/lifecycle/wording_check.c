@@ -112,8 +112,11 @@ static void check_file(const struct wording *wording, const char *directory, con
 {
     char *path = talloc_asprintf(NULL, "%s/%s/%s.yaml", directory, kind, name);
     char *line = talloc_asprintf(path, "%s is missing\n", path);
-    /* One that cannot be read was told already; several transitions may need the same. */
-    if (!wording_has(wording, kind, name) && access(path, F_OK) != 0 && !strstr(*problems, line))
+    const char *folder = talloc_asprintf(path, "%s/%s", directory, kind);
+    /* One that cannot be read was told already, and so was a folder that is not there; several
+       transitions may need the same. */
+    if (!wording_has(wording, kind, name) && access(folder, F_OK) == 0 && access(path, F_OK) != 0 &&
+        !strstr(*problems, line))
         *problems = talloc_strdup_append(*problems, line);
     talloc_free(path);
 }
