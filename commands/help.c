@@ -50,9 +50,13 @@ bool help_run(struct call *call, struct error *err)
         for (const struct command *each = commands; each->name && count < 64; each++)
             names[count++] = each->name;
         const char *near = text_nearest(name, names, count);
-        return error_set(err, ERROR_NOT_FOUND, "There is no command `%s`.%s%s%s",
-                         text_mrkdwn(call, text_cut(call, name, 60)), near ? " Did you mean `" : "",
-                         near ? near : "", near ? "`?" : "");
+        const char *shown = text_mrkdwn(call, text_cut(call, name, 60));
+        if (near)
+            return error_set(err, ERROR_NOT_FOUND, "There is no command `%s`. Did you mean `%s`?",
+                             shown, near);
+        return error_set(err, ERROR_NOT_FOUND,
+                         "There is no command `%s`. `%s help` lists what there is.", shown,
+                         call->app->config->slack.command);
     }
     const char *slash = call->app->config->slack.command;
     char *text = talloc_strdup(call, "envbot hands out EKS clusters for a while. You can:\n");

@@ -76,6 +76,8 @@ def test_templates_says_what_can_be_asked_for_and_with_what(looking):
 MISTAKES = [
     ("creat small demo", "Did you mean `/env create`?"),
     ("frobnicate", "`/env help` lists what there is"),
+    ("help frobnicate", "`/env help` lists what there is"),
+    ("help creat", "Did you mean `create`?"),
     ("create smal demo", "There is no template `smal`. Did you mean `small`?"),
     ("create small demo --team paymets", "There is no team `paymets`. Did you mean `payments`?"),
     ("create small demo --region eu-centrl-1", "Did you mean `eu-central-1`?"),
