@@ -46,13 +46,12 @@ static bool already_over(const void *ctx, const struct environment *env,
                      env->name, env->state);
 }
 
-static bool same_person(const struct environment *env, const struct person *person)
+/* Two accounts with one mail address are one person. */
+static bool same_person(const struct person *person, const char *workspace, const char *id,
+                        const char *mail)
 {
-    bool same_id = strcmp(env->owner_id, person->id) == 0 &&
-                   strcmp(env->owner_workspace, person->workspace) == 0;
-    /* Two accounts with one mail address are one person. */
-    bool same_mail =
-        env->owner_mail && person->mail && strcasecmp(env->owner_mail, person->mail) == 0;
+    bool same_id = strcmp(id, person->id) == 0 && strcmp(workspace, person->workspace) == 0;
+    bool same_mail = mail && person->mail && strcasecmp(mail, person->mail) == 0;
     return same_id || same_mail;
 }
 
@@ -73,7 +72,8 @@ static bool allowed(const void *ctx, const struct rbac *rules, const struct pers
                          "The rules do not name you as an approver of %s environments in %s, so "
                          "nothing was decided.",
                          env->template, env->team);
-    if (same_person(env, person) && !policy->self && decision->word == DECISION_APPROVE)
+    bool own = same_person(person, env->owner_workspace, env->owner_id, env->owner_mail);
+    if (own && !policy->self && decision->word == DECISION_APPROVE)
         return error_set(err, ERROR_DENIED,
                          "Nobody approves their own request. Somebody else has to.");
     if (decision->word == DECISION_DENY && !*decision->reason)
@@ -100,13 +100,13 @@ static void write_decision(struct db *db, const struct environment *env,
         cJSON_AddItemToArray(groups, cJSON_CreateString(person->groups[i]));
     db_send(db,
             "INSERT INTO decisions (environment, revision, workspace, user_id, user_name, word,"
-            " reason, rule, groups)"
+            " reason, rule, groups, mail)"
             " VALUES ($1::bigint, $2::integer, $3, $4, $5, $6, $7, $8,"
-            "  ARRAY(SELECT jsonb_array_elements_text($9::jsonb)))",
+            "  ARRAY(SELECT jsonb_array_elements_text($9::jsonb)), $10)",
             P(talloc_asprintf(tmp, "%" PRId64, env->id), talloc_asprintf(tmp, "%d", env->revision),
               person->workspace, person->id, person->name,
               decision->word == DECISION_APPROVE ? "approve" : "deny", decision->reason, rule,
-              json_text(tmp, groups)));
+              json_text(tmp, groups), person->mail));
     talloc_free(tmp);
 }
 
@@ -118,11 +118,12 @@ static bool count_votes(const void *ctx, struct db *db, const struct environment
     char id[32], revision[16];
     snprintf(id, sizeof id, "%" PRId64, env->id);
     snprintf(revision, sizeof revision, "%d", env->revision);
-    struct rows *rows = db_query(ctx, db, err,
-                                 "SELECT workspace, user_id, user_name, to_json(groups) AS groups"
-                                 " FROM decisions WHERE environment = $1 AND revision = $2"
-                                 " AND word = 'approve' ORDER BY id",
-                                 P(id, revision));
+    struct rows *rows =
+        db_query(ctx, db, err,
+                 "SELECT workspace, user_id, user_name, mail, to_json(groups) AS groups"
+                 " FROM decisions WHERE environment = $1 AND revision = $2"
+                 " AND word = 'approve' ORDER BY id",
+                 P(id, revision));
     if (!rows)
         return false;
     int count = rows_count(rows);
@@ -133,9 +134,9 @@ static bool count_votes(const void *ctx, struct db *db, const struct environment
         cJSON *groups = NULL;
         const char *name = person->name;
         if (i < count) {
-            *voted_before =
-                *voted_before || (strcmp(rows_text(rows, i, "user_id"), person->id) == 0 &&
-                                  strcmp(rows_text(rows, i, "workspace"), person->workspace) == 0);
+            *voted_before = *voted_before ||
+                            same_person(person, rows_text(rows, i, "workspace"),
+                                        rows_text(rows, i, "user_id"), rows_text(rows, i, "mail"));
             groups = rows_json(ctx, rows, i, "groups");
             name = rows_text(rows, i, "user_name");
         } else {

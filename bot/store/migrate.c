@@ -20,6 +20,7 @@
 MIGRATION(001, "001_start.sql");
 MIGRATION(002, "002_outbox_sent.sql");
 MIGRATION(003, "003_decisions_by_time.sql");
+MIGRATION(004, "004_decisions_mail.sql");
 
 static const struct {
     int version;
@@ -29,6 +30,7 @@ static const struct {
     {1, "start", migration_001},
     {2, "outbox_sent", migration_002},
     {3, "decisions_by_time", migration_003},
+    {4, "decisions_mail", migration_004},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

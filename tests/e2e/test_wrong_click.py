@@ -113,6 +113,32 @@ def test_the_next_click_counts_with_the_group_of_now(company):
     assert click(c, "U0APPR", cards["three"]) == "You approved three. It goes ahead."
 
 
+def test_two_accounts_with_one_mail_address_have_one_vote(company, tmp_path):
+    templates = tmp_path / "templates"
+    shutil.copytree(os.path.join(os.path.dirname(__file__), "..", "..", "templates"), templates)
+    small = templates / "environments" / "small.yaml"
+    small.write_text(small.read_text().replace("count: 1", "count: 2"))
+    c = company(templates=str(templates))
+    c.serve()
+    card = ask(c, "demo")
+    c.slack.person("U0TWIN", name="twin", email="APPROVER@example.com")
+    c.slack.group("platform-approvers", add=["U0TWIN"])
+
+    counted = "Your approval of demo is counted. Still needed: 1 more approval."
+    already = "You have approved demo already; still needed: 1 more approval."
+    assert click(c, "U0APPR", card) == counted
+    for user in ("U0APPR", "U0TWIN"):
+        assert click(c, user, card) == already, user
+        assert c.slack.type(user, "C0GEN", "approve demo")["shown"][0]["text"] == already
+    assert c.environment_row("demo")["state"] == "pending"
+    assert c.database.one("SELECT count(*) FROM decisions") == 1
+
+    # What a version before wrote says nothing of mail; the account still has one vote.
+    c.database.query("UPDATE decisions SET mail = NULL")
+    assert click(c, "U0APPR", card) == already
+    assert click(c, "U0APPR2", card) == "You approved demo. It goes ahead."
+
+
 def search_is_decided_by_nobody_else(tmp_path):
     """Rules with other approvers in the team search."""
     rules = tmp_path / "rules"
