@@ -10,18 +10,19 @@
 #include <string.h>
 #include <talloc.h>
 
-/* Until when it may live: ttl.max counts from ready, the ceiling from the request. limit: which of
-   the two it is, in words. */
+/* Until when it may live: ttl.max counts from ready, the ceiling from when its creation began.
+   limit: which of the two it is, in words. */
 static time_t latest_end(struct call *call, const struct environment *env, const struct template *t,
                          const char **limit)
 {
     time_t by_max = env->ready_at + (time_t)t->ttl_max;
-    time_t by_ceiling = env->created_at + (time_t)t->ttl_ceiling;
-    *limit = by_max < by_ceiling ? talloc_asprintf(call, "%s from when it was ready",
-                                                   duration_text(call, t->ttl_max))
-                                 : talloc_asprintf(call, "%s from when it was asked for",
-                                                   duration_text(call, t->ttl_ceiling));
-    return by_max < by_ceiling ? by_max : by_ceiling;
+    time_t by_ceiling = lifecycle_ceiling(env);
+    bool ceiling = by_ceiling && by_ceiling < by_max;
+    *limit = ceiling ? talloc_asprintf(call, "%s from when its creation began",
+                                       duration_text(call, t->ttl_ceiling))
+                     : talloc_asprintf(call, "%s from when it was ready",
+                                       duration_text(call, t->ttl_max));
+    return ceiling ? by_ceiling : by_max;
 }
 
 static bool too_long(struct call *call, const struct environment *env, const char *limit,

@@ -285,12 +285,14 @@ static bool take(struct run *run, enum event event, struct error *err)
 /* A deletion that did not succeed: again after a while, and after some tries for the operators. */
 static bool delete_failed(struct run *run, struct error *err)
 {
-    bool enough = run->job->attempts >= run->config->jobs.delete_tries;
+    int failures = run->job->failures + 1; /* a claim that was interrupted is none */
+    bool enough = failures >= run->config->jobs.delete_tries;
+    cJSON *result = result_of(run, enough ? "stuck" : "again");
+    json_set_number(result, "failures", failures);
     if (enough)
-        job_end(run->db, run->job, "failed", result_of(run, "stuck"));
+        job_end(run->db, run->job, "failed", result);
     else
-        job_again(run->db, run->job, run->config->jobs.retry_after * run->job->attempts,
-                  result_of(run, "again"));
+        job_again(run->db, run->job, run->config->jobs.retry_after * failures, result);
     return take(run, enough ? EVENT_STUCK : EVENT_DELETE_FAILED, err);
 }
 
@@ -406,13 +408,16 @@ static enum outcome work(struct run *run)
 static int run_claimed(struct run *run, struct error *err)
 {
     run->home = eksctl_make_home(run->db, err);
-    if (!run->home) {
+    enum outcome outcome = OUTCOME_FAILED;
+    if (run->home) {
+        run->environment = eksctl_environment(run->db, run->home);
+        outcome = work(run);
+        eksctl_remove_home(run->home);
+    } else {
         log_error("the job has no place to work", "error", err->text);
-        return 1;
+        set_cause(run, "envbot could not make a folder to work in.",
+                  "Whoever runs envbot has to look at its log; then retry.");
     }
-    run->environment = eksctl_environment(run->db, run->home);
-    enum outcome outcome = work(run);
-    eksctl_remove_home(run->home);
     if (outcome == OUTCOME_LOST)
         return 1;
     return record_patiently(run, outcome) ? 0 : 1;

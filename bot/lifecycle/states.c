@@ -178,6 +178,15 @@ static int64_t known_warning(const struct environment *env, const struct lifecyc
     return known;
 }
 
+time_t lifecycle_ceiling(const struct environment *env)
+{
+    int64_t ceiling;
+    const char *text = json_string(env->template_copy, "ttl.ceiling");
+    if (!env->started_at || !text || !duration_parse(text, &ceiling, NULL))
+        return 0;
+    return env->started_at + (time_t)ceiling;
+}
+
 static void set_times(struct environment *env, const struct transition *step, bool *stuck)
 {
     switch (step->event) {
@@ -193,6 +202,8 @@ static void set_times(struct environment *env, const struct transition *step, bo
     case EVENT_READY:
         env->ready_at = env->now;
         env->expires_at = env->now + (time_t)env->ttl_seconds;
+        if (lifecycle_ceiling(env) && env->expires_at > lifecycle_ceiling(env))
+            env->expires_at = lifecycle_ceiling(env);
         break;
     case EVENT_WARN:
         env->warned_seconds = lifecycle_warning_due(env, &lifecycle_rules);

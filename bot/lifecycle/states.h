@@ -78,6 +78,9 @@ bool lifecycle_take(struct db *db, struct environment *env, enum event event,
    one runs, which is asked to stop instead; a job that is only queued gives way. */
 void lifecycle_queue_job(struct db *db, const struct environment *env, const char *kind);
 
+/* The moment beyond which it never lives: the template's ttl.ceiling from when its creation began.
+   0 where the template sets none, or nothing has begun. */
+time_t lifecycle_ceiling(const struct environment *env);
 /* When the clock must look at it next, from the environment's state and times; 0 for never.
    ready: the next warning that is still to come, else expires_at; pending: lapses_at. */
 time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules *rules);

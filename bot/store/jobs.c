@@ -35,6 +35,7 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = j.region)"
         "    < $5::bigint))"
         " RETURNING j.id, j.environment, j.kind, j.region, j.fence, j.attempts, j.cancel,"
+        "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
         "  coalesce(old.lease_owner, '') AS old_owner",
         P(id_text, owner, number(tmp, bounds->lease_seconds), number(tmp, bounds->parallel),
           number(tmp, bounds->per_region)));
@@ -47,6 +48,7 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         job->region = talloc_strdup(job, rows_text(rows, 0, "region"));
         job->old_owner = talloc_strdup(job, rows_text(rows, 0, "old_owner"));
         job->attempts = (int)rows_integer(rows, 0, "attempts", 1);
+        job->failures = (int)rows_integer(rows, 0, "failures", 0);
         job->cancel = rows_true(rows, 0, "cancel");
         *out = job;
     }
@@ -139,7 +141,8 @@ void job_again(struct db *db, const struct job *job, int64_t after_seconds, cons
     db_send(db,
             "UPDATE jobs SET state = 'queued', lease_until = NULL, lease_owner = NULL,"
             " not_before = now() + make_interval(secs => $3::double precision),"
-            " result = $4::jsonb WHERE id = $1 AND fence = $2 AND state = 'running'",
+            " result = coalesce($4::jsonb, result)"
+            " WHERE id = $1 AND fence = $2 AND state = 'running'",
             P(number(tmp, job->id), number(tmp, job->fence), number(tmp, after_seconds),
               result ? json_text(tmp, result) : NULL));
     talloc_free(tmp);

@@ -9,6 +9,7 @@ struct job {
     const char *kind, *region;
     const char *old_owner; /* of who held it before (job_owner); "" for none */
     int attempts;          /* this claim included */
+    int failures;          /* of these, how many came to an end that was a failure */
     bool cancel;
 };
 
@@ -39,7 +40,8 @@ void job_progress(struct db *db, const struct job *job, const char *phase, const
 void job_log_line(struct db *db, const struct job *job, int64_t number, const char *line);
 /* state: "done", "failed" or "cancelled"; result may be NULL. */
 void job_end(struct db *db, const struct job *job, const char *state, const cJSON *result);
-/* Back into the queue, to be tried again after so many seconds. */
+/* Back into the queue, to be tried again after so many seconds. result NULL: as it was. Its member
+   "failures" is what the next claim is told. */
 void job_again(struct db *db, const struct job *job, int64_t after_seconds, const cJSON *result);
 
 /* Jobs that could be started now: queued and due (as many as the bounds leave room for), and those

@@ -270,3 +270,31 @@ def test_what_people_added_with_eksctl_goes_with_their_cluster(company):
     assert "lacks envbot's tags" in told["text"] and len(c.eksctl.calls("delete")) == 1
     row = c.environment_row("untagged")
     assert row["state"] == "deleting" and row["stuck"] and not row["ended_at"]
+
+
+def test_claims_that_were_interrupted_are_no_failed_deletions(company):
+    c = company(options={"jobs.delete_tries": 2})
+    c.serve()
+    bring(c, "calm")
+    c.wait_state("calm", "ready", seconds=60)
+    c.database.query("CREATE FUNCTION interrupted() RETURNS trigger LANGUAGE plpgsql AS"
+                     " 'BEGIN NEW.attempts := 9; RETURN NEW; END'")
+    c.database.query("CREATE TRIGGER interrupted BEFORE INSERT ON jobs"
+                     " FOR EACH ROW EXECUTE FUNCTION interrupted()")
+    c.eksctl.add_fault("delete", "fail", count=1, reason='AWS::EC2::VPC/VPC: DELETE_FAILED – '
+                       '"The vpc has dependencies and cannot be deleted. DependencyViolation"')
+    c.slack.type("U0DEV", "C0GEN", "delete calm", wait=20)
+    c.wait_state("calm", "deleted", seconds=60)
+    c.settle(30)
+    assert "could not be deleted" not in c.thread_text("calm")
+    assert c.slack.messages("C0OPS") == []
+
+
+def test_a_job_without_a_place_to_work_fails_aloud(company, monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/nowhere/to/be/found")
+    c = company()
+    c.serve()
+    bring(c, "homeless")
+    c.wait_state("homeless", "failed", seconds=60)
+    assert "could not make a folder to work in" in c.environment_row("homeless")["cause"]
+    assert c.eksctl.calls() == []

@@ -129,12 +129,12 @@ def test_from_ready_through_warnings_and_more_time_to_the_end(company):
     assert "more; it ends" in ask(c, "U0DEV", f"extend demo {suggested}")
     assert "all the time that small allows" in ask(c, "U0DEV", "extend demo 1h")
 
-    # And nothing goes beyond the ceiling, which counts from the request.
-    c.database.query("UPDATE environments SET created_at = now() - interval '13 days 20 hours',"
+    # And nothing goes beyond the ceiling, which counts from when its creation began.
+    c.database.query("UPDATE environments SET started_at = now() - interval '13 days 20 hours',"
                      " ready_at = now() - interval '1 hour', expires_at = now() + interval '1 hour'"
                      " RETURNING 1")
     refused = ask(c, "U0DEV", "extend demo 1d")
-    assert re.search(r"14 days from when it was asked for, so at most (3 h|2 h 59 min) more", refused), refused
+    assert re.search(r"14 days from when its creation began, so at most (3 h|2 h 59 min) more", refused), refused
 
     # The second warning, and its other button.
     let_pass(c, "demo", "4 minutes 30 seconds")
@@ -245,3 +245,16 @@ def test_who_gives_more_time_is_not_warned_again_at_once(company):
     in_thread(c, "demo", "ends in 1")
     assert "has 10 min more" in ask(c, "U0DEV", "extend demo 10m")
     assert next_look() == 300
+
+
+def test_a_late_start_does_not_carry_it_beyond_the_ceiling(company):
+    c = company()
+    c.eksctl.set_pace(create_seconds=6)
+    c.serve()
+    ask(c, "U0DEV", "create small demo --ttl 8h")
+    c.approve("demo")
+    c.wait_state("demo", "creating", seconds=60)
+    c.slack.wait_for(lambda: c.eksctl.calls("create"), "eksctl runs", 60)
+    c.database.query("UPDATE environments SET started_at = now() - interval '13 days 23 hours'")
+    c.wait_state("demo", "ready", seconds=60)
+    assert c.database.one("SELECT expires_at = started_at + interval '14 days' FROM environments")
