@@ -342,8 +342,10 @@ static int run(const struct subcommand *command, int argc, char **argv)
             arguments.words[arguments.count++] = argv[i];
             continue;
         }
-        if (i + 1 == argc)
+        if (i + 1 == argc) {
+            talloc_free(arguments.ctx);
             return misuse("%s needs a file after it", argv[i]);
+        }
         arguments.config_file = argv[++i];
     }
     int code = arguments.count > command->most

@@ -101,9 +101,9 @@ def test_retry_and_logs_are_offered_and_work(company):
     c.slack.click("U0BYST", channel, message["ts"], "retry", wait=20)
     c.slack.click("U0DEV", channel, message["ts"], "logs", wait=20)
     c.slack.wait_for(lambda: "payments-again" in str(files(c, "U0DEV")), "the log arrives")
-    shown = [m["text"] for m in c.slack.messages(channel, "U0DEV")
-             if m.get("ephemeral_for") == "U0DEV"]
-    assert any("The last lines" in text for text in shown), shown
+    c.slack.wait_for(lambda: any("The last lines" in m["text"] for m in
+                                 c.slack.messages(channel, "U0DEV")
+                                 if m.get("ephemeral_for") == "U0DEV"), "and its last lines")
     refused = c.slack.wait_for(
         lambda: [m["text"] for m in c.slack.messages(channel, "U0BYST")
                  if m.get("ephemeral_for") == "U0BYST"], "the bystander is told")
