@@ -19,8 +19,8 @@ static struct amounts amounts_of(const struct quota *quota)
         {quota->environments, quota->nodes, quota->vcpus, quota->gpus, quota->monthly_usd}};
 }
 
-/* When what is missing falls free for sure: environments end, requests lapse. "" when no end that
-   is known frees enough. */
+/* When what is missing falls free for sure: environments end, requests lapse, and what is being
+   deleted is gone soon, whenever it would have ended. "" when no end that is known frees enough. */
 static const char *next_slot(struct call *call, const char *team, enum counted kind, double missing,
                              struct error *err)
 {
@@ -28,24 +28,29 @@ static const char *next_slot(struct call *call, const char *team, enum counted k
                                                  "monthly_usd"};
     struct rows *rows =
         db_query(call, call->db, err,
-                 "SELECT name, state = 'pending' AS asked, 1 AS environments, nodes, vcpus, gpus,"
+                 "SELECT name, state = 'pending' AS asked, state = 'deleting' AS leaves,"
+                 " 1 AS environments, nodes, vcpus, gpus,"
                  " monthly_usd, extract(epoch FROM coalesce(expires_at, due_at) - now())::bigint"
                  "  AS left"
                  " FROM environments WHERE team = $1 AND ended_at IS NULL"
-                 " AND CASE WHEN state = 'pending' THEN due_at ELSE expires_at END > now()"
-                 " ORDER BY coalesce(expires_at, due_at)",
+                 " AND CASE state WHEN 'deleting' THEN NOT stuck WHEN 'pending' THEN due_at > now()"
+                 "  ELSE expires_at > now() END"
+                 " ORDER BY state = 'deleting' DESC, coalesce(expires_at, due_at)",
                  P(team));
     if (!rows)
         return NULL;
     for (int i = 0; i < rows_count(rows); i++) {
         missing -= rows_number(rows, i, columns[kind], 0);
         bool asked = rows_true(rows, i, "asked");
-        if (missing <= 0)
-            return talloc_asprintf(call, " The next slot falls free when %s/%s %s, in %s%s.", team,
-                                   rows_text(rows, i, "name"),
-                                   asked ? "is denied or lapses" : "ends",
-                                   duration_text(call, rows_integer(rows, i, "left", 0)),
-                                   asked ? " at the latest" : "");
+        if (missing > 0)
+            continue;
+        if (rows_true(rows, i, "leaves"))
+            return talloc_asprintf(call, " The next slot falls free soon: %s/%s is being deleted.",
+                                   team, rows_text(rows, i, "name"));
+        return talloc_asprintf(call, " The next slot falls free when %s/%s %s, in %s%s.", team,
+                               rows_text(rows, i, "name"), asked ? "is denied or lapses" : "ends",
+                               duration_text(call, rows_integer(rows, i, "left", 0)),
+                               asked ? " at the latest" : "");
     }
     return "";
 }

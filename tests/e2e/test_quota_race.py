@@ -71,6 +71,13 @@ def test_of_fifty_who_ask_at_once_ten_get_a_place(company):
     name = c.database.one("SELECT name FROM environments ORDER BY id LIMIT 1")
     text = create(c, "U0DEV", "late", more="--team payments")()["shown"][0]["text"]
     assert f"The next slot falls free when payments/{name} ends, in 3 h 10 min." in text
+    # What is being deleted does not wait for the end it had; one that is stuck may take any time.
+    for stuck, words in ((False, f" The next slot falls free soon: payments/{name} is being deleted."),
+                         (True, " The next slot falls free when payments/e")):
+        c.database.query("UPDATE environments SET state = 'deleting', stuck = %s WHERE name = %s",
+                         stuck, name)
+        text = create(c, "U0DEV", "late", more="--team payments")()["shown"][0]["text"]
+        assert words in text and f"{name} ends" not in text, text
 
 
 def test_nodes_processors_and_money_are_bounded_alike(company):
