@@ -49,6 +49,12 @@ static bool withdraw(struct call *call, struct environment *env, struct error *e
     return true;
 }
 
+static bool name_in_use(const struct environment *env, struct error *err)
+{
+    return error_set(err, ERROR_CONFLICT,
+                     "The name %s is in use again by now. Ask anew with another name.", env->name);
+}
+
 /* Retrying takes quota again, so the team's row is locked before the environment's. */
 static bool retry(struct call *call, const struct environment *seen, struct error *err)
 {
@@ -69,11 +75,14 @@ static bool retry(struct call *call, const struct environment *seen, struct erro
     if (!rows)
         return false;
     if (env->ended_at && rows_count(rows))
-        return error_set(err, ERROR_CONFLICT,
-                         "The name %s is in use again by now. Ask anew with another name.",
-                         env->name);
-    if (!lifecycle_take(call->db, env, EVENT_RETRY, &call->actor, by(call), err))
-        return false;
+        return name_in_use(env, err);
+    /* Another team can have a name that makes the same cluster's: its lock is not this one, so the
+       index decides who was first. */
+    if (!lifecycle_take(call->db, env, EVENT_RETRY, &call->actor, by(call), err) ||
+        !db_flush(call->db, err)) {
+        bool lost = strcmp(db_constraint(call->db), "environments_living_cluster") == 0;
+        return lost ? name_in_use(env, err) : false;
+    }
     answer(call, talloc_asprintf(call, "*%s* is tried again.", env->name));
     return true;
 }

@@ -222,10 +222,13 @@ static const char *run(struct call *call, const struct command *command)
         bool again = (lost || db_retryable(call->db)) && attempt < 3;
         bool repeated =
             err.code == ERROR_CONFLICT && strcmp(db_constraint(call->db), "envelopes_pkey") == 0;
-        unknown = unknown || err.code == ERROR_UNKNOWN;
+        unknown = unknown || repeated || err.code == ERROR_UNKNOWN;
         db_rollback(call->db);
         if (repeated && stored_reply(call) == 1)
             return "repeated";
+        /* Who expects a key to be taken has words for it; else the mistake is ours. */
+        if (err.code == ERROR_CONFLICT && strncmp(err.text, "PostgreSQL", 10) == 0)
+            err.code = ERROR_INTERNAL;
         if (!again)
             return answer_refusal(call, &err, command->reads, unknown);
     }

@@ -2,6 +2,8 @@
 
 import re
 
+import psycopg2
+
 from test_one_decision import at_once
 
 PEOPLE = [f"U0CROWD{number:02d}" for number in range(50)]
@@ -193,3 +195,47 @@ def test_those_who_retry_and_ask_at_once_share_what_is_left(company):
     assert len(won) == 5, texts
     assert all("over the quota" in t for t in texts if t not in won)
     assert (use(c), use(c, "sum(nodes)")) == (10, 20)
+
+
+def test_who_retries_while_another_takes_the_clusters_name_is_told_kindly(company):
+    c = crowd(company, people=["U0DEV"], bots=1)
+    for name in ("demo", "other"):
+        create(c, "U0DEV", name)()
+    c.database.query("UPDATE environments SET state = 'failed', ended_at = now(), due_at = NULL"
+                     " WHERE name = 'demo'")
+    c.settle()
+    first = psycopg2.connect(c.database.url)
+    with first.cursor() as cursor:
+        # what another team's request does that was a moment earlier
+        cursor.execute("UPDATE environments SET cluster = 'payments-demo' WHERE name = 'other'")
+
+    def commit():
+        c.slack.wait_for(lambda: c.database.one(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted"), "the retry waits for the name", 30)
+        first.commit()
+
+    answer, _ = at_once([lambda: c.slack.type("U0DEV", "C0GEN", "retry demo", wait=40), commit])
+    first.close()
+    assert answer["shown"][0]["text"] == \
+        "The name demo is in use again by now. Ask anew with another name."
+    assert c.environment_row("demo")["state"] == "failed" and use(c) == 1
+    assert c.database.one("SELECT count(*) FROM jobs") == 0
+
+
+def test_a_taken_key_that_nobody_expects_is_not_shown_to_people(company):
+    c = crowd(company, people=["U0DEV"], bots=1)
+    for name in ("one", "two"):
+        create(c, "U0DEV", name)()
+    c.database.query("CREATE UNIQUE INDEX unexpected ON audit (event) WHERE event = 'withdraw'")
+
+    def withdraw(name):
+        return c.slack.type("U0DEV", "C0GEN", f"withdraw {name}")["shown"][0]["text"]
+
+    assert withdraw("one") == "The request for *one* is withdrawn."
+    text = withdraw("two")
+    reference = re.fullmatch(r"Something went wrong on our side and nothing was done\. If it happens"
+                             r" again, tell whoever runs envbot this reference: (\S+)", text)
+    assert reference, text
+    log = c.bots[0].log()
+    assert any(reference[1] in line and "duplicate key" in line for line in log.splitlines())
+    assert c.environment_row("two")["state"] == "pending"
