@@ -163,8 +163,7 @@ static bool groups_suffice(const void *ctx, struct people *people, struct slack_
                            const struct approvers *all, const char *team, struct error *err)
 {
     const cJSON *wanted;
-    cJSON_ArrayForEach(wanted, policy->groups)
-    {
+    cJSON_ArrayForEach (wanted, policy->groups) {
         const char **members;
         if (!people_of_group(ctx, people, web, wanted->string, &members, err))
             return false;
