@@ -101,7 +101,8 @@ bool call_words(struct call *call, const struct command *command, struct error *
 const char *call_field(struct call *call, const char *name);
 
 /* The environment called words[0] (with --team), locked or not; refuses with the nearest name that
-   exists. Takes the lock order's care: nothing else may be locked before. */
+   exists and that the caller may see. Takes the lock order's care: nothing else may be locked
+   before. */
 bool call_environment(struct call *call, enum environment_lock lock, struct environment **out,
                       struct error *err);
 /* By the id in a button's value ("12" or "12.1"), or in a form's private_metadata ("C0PAY 12"). */
@@ -112,6 +113,10 @@ bool call_environment_by_card(struct call *call, enum environment_lock lock,
                               struct environment **out, struct error *err);
 /* The revision in that value; 0 when there is none. */
 int call_revision(const struct call *call);
+/* Whether the rules show the caller a team's environments, and "{payments,search}": the teams of
+   which they show none. What the caller owns in these is theirs to see all the same. */
+bool call_sees(const struct call *call, const char *team);
+const char *call_hidden_teams(const struct call *call);
 bool call_owns(const struct call *call, const struct environment *env);
 /* Whether the rules let the caller do it; else refuses with whom the rules name for it. */
 bool call_may(struct call *call, const char *verb, const char *resource, const char *team,

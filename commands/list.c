@@ -32,30 +32,13 @@ static bool known_state(struct call *call, const char *state, struct error *err)
     " extract(epoch FROM e.ended_at)::bigint AS ended_at, extract(epoch FROM now())::bigint AS "   \
     "now"
 
-static bool visible(struct call *call, const char *team)
-{
-    return people_may(call->app->rules, call->person, "list", "environments", team, "", NULL);
-}
-
-/* "{payments,search}": the teams whose environments this person may not see. Their rows must not
-   fill the list in place of those that are shown. */
-static const char *hidden_teams(struct call *call)
-{
-    const struct config *config = call->app->config;
-    char *list = talloc_strdup(call, "{");
-    for (int i = 0; i < config->team_count; i++)
-        if (!visible(call, config->teams[i].name))
-            list =
-                talloc_asprintf_append(list, "%s\"%s\"", list[1] ? "," : "", config->teams[i].name);
-    return talloc_strdup_append(list, "}");
-}
-
 /* The living; with a state that is an end, the latest that ended in it. NULL parameters do not
    restrict. Each question is read from an index of its own, and planned once a connection. */
 static struct rows *read_rows(struct call *call, const char *team, const char *owner,
                               const char *state, bool past, struct error *err)
 {
-    const char *hidden = hidden_teams(call), *me = call->person->id;
+    /* Their rows must not fill the list in place of those that are shown. */
+    const char *hidden = call_hidden_teams(call), *me = call->person->id;
     if (past)
         return db_query_last(call, call->db, err,
                              "SELECT " LINE_COLUMNS " FROM environments e"
@@ -139,7 +122,7 @@ bool list_run(struct call *call, struct error *err)
     int shown = 0;
     for (int i = 0; i < rows_count(rows) && shown < MOST_SHOWN; i++) {
         struct environment env = line_of(rows, i);
-        if (!visible(call, env.team) && strcmp(env.owner_id, call->person->id) != 0)
+        if (!call_sees(call, env.team) && strcmp(env.owner_id, call->person->id) != 0)
             continue;
         const struct template *template = template_find(call->app->templates, env.template);
         const char *title = template ? template->title : env.template;

@@ -132,14 +132,31 @@ bool call_words(struct call *call, const struct command *command, struct error *
                      call->app->config->slack.command, command->name, command->usage);
 }
 
-/* The nearest living name to one that does not exist. */
+bool call_sees(const struct call *call, const char *team)
+{
+    return people_may(call->app->rules, call->person, "list", "environments", team, "", NULL);
+}
+
+const char *call_hidden_teams(const struct call *call)
+{
+    const struct config *config = call->app->config;
+    char *list = talloc_strdup(call, "{");
+    for (int i = 0; i < config->team_count; i++)
+        if (!call_sees(call, config->teams[i].name))
+            list =
+                talloc_asprintf_append(list, "%s\"%s\"", list[1] ? "," : "", config->teams[i].name);
+    return talloc_strdup_append(list, "}");
+}
+
+/* The nearest living name to one that does not exist, of those that this person may see. */
 static bool no_such_name(struct call *call, const char *name, struct error *err)
 {
     const char *shown = text_mrkdwn(call, text_cut(call, name, 60));
     struct rows *rows = db_query(call, call->db, err,
                                  "SELECT name FROM environments WHERE ended_at IS NULL"
+                                 " AND (team <> ALL ($1::text[]) OR owner_id = $2)"
                                  " ORDER BY id DESC LIMIT 200",
-                                 P0);
+                                 P(call_hidden_teams(call), call->person->id));
     if (!rows)
         return false;
     int count = rows_count(rows);
@@ -169,7 +186,8 @@ bool call_environment(struct call *call, enum environment_lock lock, struct envi
     }
     if (team && !call_team(call, team, &team, err))
         return false;
-    if (!environment_by_name(call, call->db, team, name, lock, out, err))
+    struct onlooker who = {call->person->id, call_hidden_teams(call)};
+    if (!environment_by_name(call, call->db, team, name, &who, lock, out, err))
         return false;
     return *out ? true : no_such_name(call, name, err);
 }

@@ -81,32 +81,45 @@ bool environment_by_id(const void *ctx, struct db *db, int64_t id, enum environm
 
 /* The living one, or else the latest of the past; two rows are enough to see an ambiguity. */
 static struct rows *find_by_name(const void *ctx, struct db *db, const char *team, const char *name,
-                                 struct error *err)
+                                 const struct onlooker *who, struct error *err)
 {
     if (team)
         return db_query(ctx, db, err,
-                        "SELECT id, team, ended_at IS NULL AS living FROM environments"
+                        "SELECT id FROM environments"
                         " WHERE team = $1 AND name = $2 ORDER BY id DESC LIMIT 1",
                         P(team, name));
     return db_query(ctx, db, err,
-                    "SELECT l.id, l.team, l.ended_at IS NULL AS living FROM teams t"
+                    "SELECT l.id, l.team, l.ended_at IS NULL AS living,"
+                    " l.team <> ALL ($2::text[]) OR l.owner_id = $3 AS shown FROM teams t"
                     " CROSS JOIN LATERAL (SELECT * FROM environments e WHERE e.team = t.name"
                     "  AND e.name = $1 ORDER BY e.id DESC LIMIT 1) l"
-                    " ORDER BY (l.ended_at IS NULL) DESC, l.id DESC LIMIT 2",
-                    P(name));
+                    " ORDER BY (l.ended_at IS NULL) DESC, shown DESC, l.id DESC LIMIT 2",
+                    P(name, who->hidden_teams, who->id));
+}
+
+/* Two living ones of the name, of which neither is the likelier one to be meant. */
+static bool ambiguous(const struct rows *rows, const char *name, struct error *err)
+{
+    if (rows_count(rows) < 2 || !rows_true(rows, 1, "living") ||
+        rows_true(rows, 0, "shown") != rows_true(rows, 1, "shown"))
+        return false;
+    if (rows_true(rows, 0, "shown"))
+        error_set(err, ERROR_CONFLICT,
+                  "There is a %s in %s and one in %s. Say which with `--team`.", name,
+                  rows_text(rows, 0, "team"), rows_text(rows, 1, "team"));
+    else
+        error_set(err, ERROR_CONFLICT, "Several teams have a %s. Say which with `--team`.", name);
+    return true;
 }
 
 bool environment_by_name(const void *ctx, struct db *db, const char *team, const char *name,
-                         enum environment_lock lock, struct environment **out, struct error *err)
+                         const struct onlooker *who, enum environment_lock lock,
+                         struct environment **out, struct error *err)
 {
     *out = NULL;
-    struct rows *rows = find_by_name(ctx, db, team, name, err);
-    if (!rows)
+    struct rows *rows = find_by_name(ctx, db, team, name, who, err);
+    if (!rows || ambiguous(rows, name, err))
         return false;
-    if (rows_count(rows) > 1 && rows_true(rows, 1, "living"))
-        return error_set(err, ERROR_CONFLICT,
-                         "There is a %s in %s and one in %s. Say which with `--team`.", name,
-                         rows_text(rows, 0, "team"), rows_text(rows, 1, "team"));
     int64_t id = rows_count(rows) ? rows_integer(rows, 0, "id", 0) : 0;
     talloc_free(rows);
     return id ? environment_by_id(ctx, db, id, lock, out, err) : true;

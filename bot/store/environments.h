@@ -38,11 +38,19 @@ enum environment_lock { ENVIRONMENT_READ, ENVIRONMENT_LOCK };
    team's row first where the caller needs it: the order of locks is team, environment, job). */
 bool environment_by_id(const void *ctx, struct db *db, int64_t id, enum environment_lock lock,
                        struct environment **out, struct error *err);
-/* By name in a team (team NULL: in any team): the living one, else the latest of the past. When a
-   name without team fits living ones of several teams, *out is NULL and err says so with
-   ERROR_CONFLICT; otherwise true with *out NULL when there is none. */
+/* Who asks for a name, so that nothing is told of what they may not see. */
+struct onlooker {
+    const char *id;           /* what they own they see */
+    const char *hidden_teams; /* "{payments,search}": of these they see nothing else */
+};
+
+/* By name in a team (team NULL: in any team): the living one, else the latest of the past; of
+   several living ones rather the one that who sees. When a name without team fits living ones of
+   several teams still, *out is NULL and err says so with ERROR_CONFLICT; otherwise true with *out
+   NULL when there is none. */
 bool environment_by_name(const void *ctx, struct db *db, const char *team, const char *name,
-                         enum environment_lock lock, struct environment **out, struct error *err);
+                         const struct onlooker *who, enum environment_lock lock,
+                         struct environment **out, struct error *err);
 /* Rows of a statement that selects ENVIRONMENT_COLUMNS. */
 #define ENVIRONMENT_COLUMNS                                                                        \
     "e.id, e.team, e.name, e.cluster, e.region, e.owner_workspace, e.owner_id, e.owner_name, "     \

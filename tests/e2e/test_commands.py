@@ -331,3 +331,52 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:auth
     shown = typed("U0APPR", "list")
     assert "search/there" in shown and "payments/e50" in shown and "payments/e49" not in shown
     assert "search/there" in typed("U0APPR", "list --state pending")
+
+
+def test_no_name_is_said_of_what_a_person_may_not_see(company, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "rules.yaml").write_text("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: looker}
+rules:
+  - {apiGroups: [envbot.dev], resources: [environments], verbs: [create, get, list, approve]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: all, namespace: search}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: looker}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:authenticated"}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: some, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: looker}
+subjects:
+  - {apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0DEV"}
+  - {apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0APPR"}
+""")
+    c = company(rules=str(rules))
+    c.serve()
+    typed = speaker(c)
+    for name, team in (("hidden", "payments"), ("both", "payments"), ("both", "search")):
+        assert f"{team}/{name}" in typed("U0DEV", f"create small {name} --team {team}")
+    nearest = "There is no environment `hiden`. Did you mean `hidden`?"
+    one_each = "Say which with `--team`."
+    # Who may see it, and who owns it, is told; nobody else.
+    assert typed("U0APPR", "show hiden") == nearest
+    assert typed("U0DEV", "show hiden") == nearest
+    assert typed("U0BYST", "show hiden") == \
+        "There is no environment `hiden`. `/env list --all` shows what there is."
+    assert typed("U0APPR", "show both").endswith(one_each)
+    assert "search-both" in typed("U0BYST", "show both")
+    c.database.query("UPDATE environments SET owner_id = 'U0BYST' WHERE name = 'hidden'")
+    assert typed("U0BYST", "show hiden") == nearest
+
+    # Of two that are both hidden, no team is named.
+    path = rules / "rules.yaml"
+    path.write_text(path.read_text().replace("system:authenticated", "slack:nobody"))
+    c.bots[0].stop()
+    c.serve()
+    assert typed("U0BYST", "show both") == "Several teams have a both. Say which with `--team`."
