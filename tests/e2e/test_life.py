@@ -241,8 +241,8 @@ def test_who_gives_more_time_is_not_warned_again_at_once(company):
     # A life of more than a day now, but the warning of a day before would come at once.
     assert "has 22 h more" in ask(c, "U0DEV", "extend demo 22h")
     assert next_look() == 3600
-    let_pass(c, "demo", "20 minutes")
-    in_thread(c, "demo", "ends in 1")
+    let_pass(c, "demo", "19 minutes 30 seconds")
+    in_thread(c, "demo", "ends in 19 min")
     assert "has 10 min more" in ask(c, "U0DEV", "extend demo 10m")
     assert next_look() == 300
 

@@ -1,0 +1,19 @@
+-- What happens while a request waits for its decision: reminders, a second channel, a question.
+ALTER TABLE environments
+    ADD COLUMN reminded       integer NOT NULL DEFAULT 0, -- so many of the policy's reminders are over
+    ADD COLUMN escalated_at   timestamptz,
+    ADD COLUMN paused_seconds bigint NOT NULL DEFAULT 0;  -- so long lapse stood still for questions
+
+CREATE TABLE questions (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    environment bigint NOT NULL REFERENCES environments (id),
+    revision    integer NOT NULL,
+    workspace   text NOT NULL,
+    user_id     text NOT NULL,
+    user_name   text NOT NULL,
+    question    text NOT NULL,
+    asked_at    timestamptz NOT NULL DEFAULT now(),
+    answer      text,
+    answered_at timestamptz
+);
+CREATE INDEX questions_by_environment ON questions (environment, id);
