@@ -59,6 +59,15 @@ class Eksctl:
     def clusters(self):
         return sorted({s["cluster"] for s in self.stacks().values() if s["kind"] == "cluster"})
 
+    def finish(self):
+        """AWS is done at once with what it is at, when no eksctl runs."""
+        now, stacks = time.time(), self.read("stacks.json", {})
+        for stack in stacks.values():
+            stack["done_at"] = min(stack["done_at"], now)
+            if stack["delete_at"] is not None:
+                stack["delete_at"] = min(stack["delete_at"], now)
+        self.write("stacks.json", stacks)
+
     def place_foreign(self, name, region, tags=None):
         stacks = self.read("stacks.json", {})
         stacks[f"{region}/eksctl-{name}-cluster"] = {

@@ -214,14 +214,15 @@ def test_a_second_creation_finds_that_it_exists(eksctl):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_creation_goes_on_in_aws(eksctl, number):
-    eksctl.set_pace(create_seconds=3)
+    eksctl.set_pace(create_seconds=60)
     process = eksctl.start("create cluster -f -", CLUSTER)
     wait_until(lambda: eksctl.stacks())
     process.send_signal(number)
     process.communicate(timeout=20)
     assert process.returncode == -number  # eksctl handles no signal
     assert statuses(eksctl) == {"eksctl-payments-demo-cluster": "CREATE_IN_PROGRESS"}
-    wait_until(lambda: statuses(eksctl) == {"eksctl-payments-demo-cluster": "CREATE_COMPLETE"})
+    eksctl.finish()
+    assert statuses(eksctl) == {"eksctl-payments-demo-cluster": "CREATE_COMPLETE"}
     described = json.loads(eksctl.run(
         "get cluster --name payments-demo --region eu-central-1 -o json")[1])
     assert described[0]["Status"] == "ACTIVE"  # without nodes: those were never asked for
@@ -229,11 +230,12 @@ def test_a_killed_creation_goes_on_in_aws(eksctl, number):
 
 def test_a_deletion_that_does_not_wait_says_that_all_is_gone(eksctl):
     eksctl.create()
-    eksctl.set_pace(delete_seconds=3)
+    eksctl.set_pace(delete_seconds=8)  # half of it for the nodes, which are waited for
     code, output, _ = eksctl.delete("")
     assert code == 0 and "[✔]  all cluster resources were deleted" in output
     assert statuses(eksctl) == {"eksctl-payments-demo-cluster": "DELETE_IN_PROGRESS"}
-    wait_until(lambda: statuses(eksctl) == {})
+    eksctl.finish()
+    assert statuses(eksctl) == {}
 
 
 def test_only_force_deletes_what_is_not_there(eksctl):
