@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/retry.h"
 #include "base/text.h"
+#include "lifecycle/place.h"
 #include "lifecycle/view.h"
 #include "slack/blocks.h"
 
@@ -108,35 +109,40 @@ static void add_target(struct delivery *d, const char *channel, const char *thre
 }
 
 /* The design's order: the team's channel, a direct message, the operators. What only approvers can
-   answer goes to no direct message. */
-static bool find_targets(struct delivery *d)
+   answer goes to no direct message; a copy goes to its own channel, for in the approvers' the first
+   one stands. */
+static void add_channels(struct delivery *d, const struct place *place)
 {
     const struct config *config = d->sender->config;
-    const char *place = d->row->place;
     const struct config_team *team = config_team(config, json_string_or_empty(d->values, "team"));
-    bool card = strncmp(place, "card", 4) == 0, thread = strstr(place, "thread") != NULL;
-    if (strcmp(place, "person") == 0) {
+    if (place->escalated)
+        add_target(d, json_string(d->values, "escalate_channel"), NULL);
+    else if (place->approvers && team)
+        add_target(d, team->approvers_channel, NULL);
+    if (team && !place->escalated)
+        add_target(d, team->channel, NULL);
+    if (!place->approvers)
+        add_target(d, json_string(d->values, "owner"), NULL);
+}
+
+static bool find_targets(struct delivery *d)
+{
+    struct place place = place_read(d->row->place);
+    if (strcmp(d->row->place, "person") == 0) {
         add_target(d, d->row->recipient, NULL);
         return true;
     }
-    if (thread) {
+    if (place.thread) {
         struct message_place *parent;
         struct error err = {0};
-        if (!message_find(d->ctx, d->sender->db, d->row->environment, card ? "card" : "message",
-                          &parent, &err))
+        if (!message_find(d->ctx, d->sender->db, d->row->environment, place.message, &parent, &err))
             return lost(d, &err);
         if (parent)
             add_target(d, parent->channel, parent->ts);
     }
-    if (strcmp(place, "operators") != 0) {
-        if (card && team)
-            add_target(d, team->approvers_channel, NULL);
-        if (team)
-            add_target(d, team->channel, NULL);
-        if (!card)
-            add_target(d, json_string(d->values, "owner"), NULL);
-    }
-    add_target(d, config->operators.channel, NULL);
+    if (*place.message)
+        add_channels(d, &place);
+    add_target(d, d->sender->config->operators.channel, NULL);
     if (d->target_count == 0)
         return ended(d, OUTCOME_PARKED, 0, "no channel is set up for it (operators.channel)");
     return true;
@@ -346,7 +352,7 @@ static bool redraw(struct delivery *d)
     int64_t interval = d->sender->config->slack.update_interval_ms;
     if (stands && since < interval)
         return ended(d, OUTCOME_TURN, interval - since, NULL);
-    if (!stands && strcmp(d->row->place, "card") == 0 && d->row->age < CARD_WAITS_MOST_S) {
+    if (!stands && strcmp(d->row->place, "message") != 0 && d->row->age < CARD_WAITS_MOST_S) {
         if (!message_find(d->ctx, d->sender->db, d->row->environment, "message", &message, &err))
             return lost(d, &err);
         if (!message || !message->permalink)

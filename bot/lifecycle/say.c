@@ -1,5 +1,6 @@
 #include "lifecycle/say.h"
 
+#include "lifecycle/place.h"
 #include "lifecycle/view.h"
 
 #include <inttypes.h>
@@ -27,14 +28,16 @@ static char *frozen(const void *ctx, const struct environment *env, const cJSON 
     return json_text(ctx, values);
 }
 
-static char *conversation(const void *ctx, const struct environment *env, const char *place)
+/* A message and its thread are one conversation; the environment's own also has its private words.
+ */
+static char *conversation(const void *ctx, const struct environment *env, const char *name)
 {
-    const char *prefix = strncmp(place, "card", 4) == 0    ? "card"
-                         : strcmp(place, "operators") == 0 ? "operators"
-                         : strcmp(place, "mail") == 0      ? "mail"
-                                                           : "env";
-    if (strcmp(prefix, "operators") == 0)
-        return talloc_strdup(ctx, prefix);
+    if (strcmp(name, "operators") == 0)
+        return talloc_strdup(ctx, name);
+    struct place place = place_read(name);
+    const char *prefix = place.approvers && *place.message ? place.message : "env";
+    if (strcmp(name, "mail") == 0)
+        prefix = name;
     return talloc_asprintf(ctx, "%s:%" PRId64, prefix, env->id);
 }
 
@@ -61,7 +64,9 @@ void say(struct db *db, const struct environment *env, const char *place, const 
 
 void say_redraw(struct db *db, const struct environment *env, const char *place)
 {
-    add_row(db, "redraw", env, place, place, "{}");
+    add_row(db, "redraw", env, place, place_read(place).kind, "{}");
+    if (strcmp(place, "card") == 0 && env->escalated_at)
+        add_row(db, "redraw", env, "card-escalated", "card", "{}");
 }
 
 void say_mail(struct db *db, const struct environment *env, const char *name, const cJSON *extra)

@@ -235,6 +235,15 @@ static void add_tally(cJSON *view, const struct environment *env)
         json_set_format(view, "outcome", "It %s.", json_string_or_empty(view, "state_word"));
 }
 
+/* What goes on while nobody has decided. */
+static void add_waiting(cJSON *view, const struct environment *env)
+{
+    bool open = env->question && strcmp(env->state, "pending") == 0;
+    json_set(view, "question", open ? cJSON_Duplicate(env->question, true) : cJSON_CreateNull());
+    json_set_string(view, "escalate_channel",
+                    json_string_or_empty(env->template_copy, "approval.escalate.channel"));
+}
+
 /* How much more time to suggest: about half of what it has, in a round number. */
 static char *extension_of(const void *ctx, int64_t ttl)
 {
@@ -287,6 +296,7 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     add_plan(view, env);
     add_buttons(view, env);
     add_tally(view, env);
+    add_waiting(view, env);
     add_news(view, env);
     talloc_free(tmp);
     return view;

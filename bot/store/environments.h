@@ -27,6 +27,11 @@ struct environment {
     int64_t ttl_seconds;
     time_t created_at, decided_at, started_at, ready_at, expires_at, ended_at, due_at;
     int64_t warned_seconds; /* 0: no warning yet */
+    /* while it waits for a decision */
+    int reminded;           /* so many of the policy's reminders are over */
+    time_t escalated_at;    /* 0: its card stands in one channel */
+    int64_t paused_seconds; /* so long the clock stood still for a question that was answered */
+    cJSON *question;        /* the open one: {by, mention, user, workspace, text, asked, pauses} */
     int nodes, vcpus, gpus;
     double hourly_usd, monthly_usd;
     time_t now; /* PostgreSQL's clock when the row was read */
@@ -62,7 +67,8 @@ bool environment_by_name(const void *ctx, struct db *db, const char *team, const
     "extract(epoch FROM e.ready_at) AS ready_at, "                                                 \
     "extract(epoch FROM e.expires_at) AS expires_at, "                                             \
     "extract(epoch FROM e.ended_at) AS ended_at, extract(epoch FROM e.due_at) AS due_at, "         \
-    "e.warned_seconds, e.nodes, e.vcpus, e.gpus, e.hourly_usd, e.monthly_usd, "                    \
+    "e.warned_seconds, e.reminded, extract(epoch FROM e.escalated_at) AS escalated_at, "           \
+    "e.paused_seconds, e.question, e.nodes, e.vcpus, e.gpus, e.hourly_usd, e.monthly_usd, "        \
     "extract(epoch FROM now()) AS now, e.template_copy"
 struct environment *environment_from_row(const void *ctx, const struct rows *rows, int row);
 

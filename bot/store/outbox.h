@@ -67,7 +67,7 @@ struct message_place {
     double drawn_ago;                     /* seconds since it was last drawn */
 };
 
-/* *out is NULL when it is not posted yet. place: "message" or "card". */
+/* *out is NULL when it is not posted yet. place: "message", "card", … (lifecycle/place.h). */
 bool message_find(const void *ctx, struct db *db, int64_t environment, const char *place,
                   struct message_place **out, struct error *err);
 /* Queued: it stands there now. */

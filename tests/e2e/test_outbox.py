@@ -322,6 +322,45 @@ def test_a_card_goes_to_the_approvers_and_links_to_its_message(world):
     assert "acme.slack.com" in text
 
 
+def test_each_message_stands_where_it_belongs_and_its_thread_under_it(world):
+    id = world.environment()
+    world.sql("""UPDATE environments SET template_copy =
+              '{"title": "Small", "approval": {"escalate": {"channel": "C0LEADS"}}}'""")
+    world.redraw(id)
+    stands = {"card": "C0PLAT", "card-escalated": "C0LEADS", "review": "C0PLAT",
+              "change-7": "C0PLAT", "change-7-escalated": "C0LEADS"}
+    for place in stands:
+        world.add("redraw", f"{place}:{id}", id, place, "card", {})
+        world.add("say", f"{place}:{id}", id, f"{place}-thread", "private",
+                  {"words": f"in {place}", "team": "payments", "owner": "U0DEV"})
+    world.settle()
+    where = dict(world.sql("SELECT place, channel FROM messages"))
+    assert where == {"message": "C0PAY", **stands}
+    ts = dict(world.sql("SELECT place, ts FROM messages"))
+    for place in stands:
+        (reply,) = [p for p in world.slack.posts if p["text"] == f"in {place}"]
+        assert reply["thread_ts"] == ts[place] and reply["channel"] == stands[place]
+    # Drawn anew, each changes; none is posted a second time.
+    posts = len(world.slack.posts)
+    for place in stands:
+        world.add("redraw", f"{place}:{id}", id, place, "card", {})
+    world.settle()
+    assert len(world.slack.posts) == posts
+    assert all(p["updates"] == 1 for p in world.slack.posts if p.get("ts") in
+               [ts[place] for place in stands])
+
+
+def test_a_copy_without_its_channel_is_for_the_operators_and_no_second_card(world):
+    id = world.environment()
+    world.sql("""UPDATE environments SET template_copy =
+              '{"title": "Small", "approval": {"escalate": {"channel": "C0LEADS"}}}'""")
+    world.slack.fault("chat.postMessage", "error", 9, channel="C0LEADS", error="channel_not_found")
+    world.redraw(id)
+    world.add("redraw", f"card-escalated:{id}", id, "card-escalated", "card", {})
+    world.settle()
+    assert sorted(p["channel"] for p in world.slack.posts) == ["C0OPS", "C0PAY"]
+
+
 def test_a_lost_answer_is_looked_up_and_nothing_is_said_twice(world):
     id = world.environment()
     world.slack.fault("chat.postMessage", "lose", 1)

@@ -2,7 +2,8 @@
 ALTER TABLE environments
     ADD COLUMN reminded       integer NOT NULL DEFAULT 0, -- so many of the policy's reminders are over
     ADD COLUMN escalated_at   timestamptz,
-    ADD COLUMN paused_seconds bigint NOT NULL DEFAULT 0;  -- so long lapse stood still for questions
+    ADD COLUMN paused_seconds bigint NOT NULL DEFAULT 0,  -- so long lapse stood still for questions
+    ADD COLUMN question       jsonb;                      -- the open one, as the card shows it
 
 CREATE TABLE questions (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
