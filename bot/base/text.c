@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -96,6 +97,22 @@ char *text_clean(const void *ctx, const char *text)
     }
     *out = '\0';
     return clean;
+}
+
+char *text_line(const void *ctx, const char *text)
+{
+    char *line = text_clean(ctx, text), *out = line;
+    for (const char *at = line; *at; at++) {
+        bool space = isspace((unsigned char)*at);
+        if (!space)
+            *out++ = *at;
+        else if (out > line && out[-1] != ' ')
+            *out++ = ' ';
+    }
+    if (out > line && out[-1] == ' ')
+        out--;
+    *out = '\0';
+    return line;
 }
 
 static char *replace(const void *ctx, const char *text, bool quotes)

@@ -14,6 +14,9 @@ char *text_cut(const void *ctx, const char *text, size_t most);
 /* Invalid UTF-8 becomes U+FFFD; control characters (but newline and tab), bidirectional
    overrides and zero-width characters are taken out: what people see is what is there. */
 char *text_clean(const void *ctx, const char *text);
+/* The same on one line: white space of any length becomes one space, none at the ends. A second
+   line of what somebody typed cannot pass for one of ours. */
+char *text_line(const void *ctx, const char *text);
 /* For Slack's mrkdwn: & < > become entities and nothing else
    (docs.slack.dev, formatting message text). */
 char *text_mrkdwn(const void *ctx, const char *text);

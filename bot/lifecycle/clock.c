@@ -2,15 +2,24 @@
 
 #include "base/log.h"
 #include "lifecycle/states.h"
+#include "lifecycle/waiting.h"
 
 #include <string.h>
 #include <talloc.h>
+
+static enum event waiting_event(const struct environment *env)
+{
+    time_t escalates = waiting_escalates_at(env, &lifecycle_rules);
+    if (waiting_lapses_at(env, &lifecycle_rules) <= env->now)
+        return EVENT_LAPSE;
+    return escalates && escalates <= env->now ? EVENT_ESCALATE : EVENT_COUNT;
+}
 
 /* What the time has brought to a locked environment; EVENT_COUNT: nothing yet. */
 static enum event due_event(const struct environment *env)
 {
     if (strcmp(env->state, "pending") == 0)
-        return lifecycle_due(env, &lifecycle_rules) <= env->now ? EVENT_LAPSE : EVENT_COUNT;
+        return waiting_event(env);
     if (strcmp(env->state, "ready") != 0)
         return EVENT_COUNT;
     if (env->expires_at <= env->now)
@@ -48,7 +57,9 @@ static bool take_one(void *ctx, struct db *db, bool *found, struct error *err)
     enum event event = due_event(env);
     if (event == EVENT_COUNT)
         look_again_later(db, env);
-    else if (!lifecycle_take(db, env, event, &AUDIT_ENVBOT, NULL, err)) {
+    else if (!(event == EVENT_ESCALATE
+                   ? waiting_escalate(db, env, err)
+                   : lifecycle_take(db, env, event, &AUDIT_ENVBOT, NULL, err))) {
         db_rollback(db);
         return false;
     }

@@ -4,6 +4,7 @@
 #include "lifecycle/say.h"
 #include "lifecycle/template.h"
 #include "lifecycle/view.h"
+#include "lifecycle/waiting.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -22,6 +23,7 @@ const struct transition transitions[] = {
     {"pending",   EVENT_DENY,          "denied",    NULL,     "denied",      NULL,       NULL,      true,  true},
     {"pending",   EVENT_WITHDRAW,      "withdrawn", NULL,     "withdrawn",   NULL,       NULL,      true,  true},
     {"pending",   EVENT_LAPSE,         "lapsed",    NULL,     "lapsed",      NULL,       NULL,      true,  true},
+    {"pending",   EVENT_ESCALATE,      "pending",   NULL,     "escalated",   NULL,       NULL,      true,  false},
     {"queued",    EVENT_START,         "creating",  NULL,     NULL,          NULL,       NULL,      false, false},
     {"creating",  EVENT_START,         "creating",  NULL,     NULL,          NULL,       NULL,      false, false},
     {"queued",    EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
@@ -55,7 +57,7 @@ static const char *const event_names[EVENT_COUNT] = {
     [EVENT_EXTEND] = "extend",     [EVENT_DELETE] = "delete",
     [EVENT_EXPIRE] = "expire",     [EVENT_DELETE_FAILED] = "delete-failed",
     [EVENT_STUCK] = "stuck",       [EVENT_GONE] = "gone",
-    [EVENT_RETRY] = "retry",
+    [EVENT_RETRY] = "retry",       [EVENT_ESCALATE] = "escalate",
 };
 
 const char *event_name(enum event event)
@@ -158,13 +160,7 @@ time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules
         return 0;
     if (strcmp(env->state, "ready") == 0)
         return next_warning_or_end(env, rules);
-    if (strcmp(env->state, "pending") != 0)
-        return 0;
-    int64_t lapse = rules->request_lapses;
-    const char *text = json_string(env->template_copy, "approval.lapse");
-    if (text && !duration_parse(text, &lapse, NULL))
-        lapse = rules->request_lapses;
-    return env->created_at + (time_t)lapse;
+    return strcmp(env->state, "pending") == 0 ? waiting_due(env, rules) : 0;
 }
 
 /* Whoever gives more time knows how much is left then: a warning that would come at once is taken
@@ -194,6 +190,9 @@ static void set_times(struct environment *env, const struct transition *step, bo
     case EVENT_DENY:
     case EVENT_REQUEST_FREE:
         env->decided_at = env->now;
+        break;
+    case EVENT_ESCALATE:
+        env->escalated_at = env->now;
         break;
     case EVENT_START:
         if (!env->started_at)
@@ -252,7 +251,8 @@ static void write_row(struct db *db, const struct environment *env)
             " expires_at = to_timestamp($9::double precision),"
             " ended_at = to_timestamp($10::double precision),"
             " warned_seconds = $11::bigint, due_at = to_timestamp($12::double precision),"
-            " plan = $13::jsonb, seen = $14::jsonb, tally = $15::jsonb"
+            " plan = $13::jsonb, seen = $14::jsonb, tally = $15::jsonb,"
+            " escalated_at = to_timestamp($16::double precision)"
             " WHERE id = $1",
             P(talloc_asprintf(tmp, "%" PRId64, env->id), env->state, env->cause,
               env->stuck ? "t" : "f", talloc_asprintf(tmp, "%" PRId64, env->ttl_seconds),
@@ -262,7 +262,7 @@ static void write_row(struct db *db, const struct environment *env)
               env->warned_seconds ? talloc_asprintf(tmp, "%" PRId64, env->warned_seconds) : NULL,
               seconds(tmp, env->due_at), env->plan ? json_text(tmp, env->plan) : NULL,
               env->seen ? json_text(tmp, env->seen) : NULL,
-              env->tally ? json_text(tmp, env->tally) : NULL));
+              env->tally ? json_text(tmp, env->tally) : NULL, seconds(tmp, env->escalated_at)));
     talloc_free(tmp);
 }
 
@@ -317,7 +317,9 @@ bool lifecycle_request(struct db *db, struct environment *env, enum event event,
     const struct transition *step = transition_find("", event);
     env->state = step->to;
     env->created_at = env->now = 0; /* not known yet: due is counted from then */
-    if (!environment_insert(db, env, lifecycle_due(env, &lifecycle_rules), err))
+    bool waits = strcmp(env->state, "pending") == 0;
+    if (!environment_insert(db, env, lifecycle_due(env, &lifecycle_rules),
+                            waits ? waiting_remind_at(env, &lifecycle_rules) : 0, err))
         return false;
     set_times(env, step, &env->stuck);
     follow(db, env, step, actor, extra);

@@ -13,6 +13,7 @@ enum event {
     EVENT_DENY,
     EVENT_WITHDRAW,
     EVENT_LAPSE,         /* nobody decided in time */
+    EVENT_ESCALATE,      /* nobody decided yet: the card is shown in a second channel too */
     EVENT_START,         /* a job process began to create */
     EVENT_READY,         /* the cluster was seen to be there */
     EVENT_FAIL,          /* creating failed; a delete job cleans up */
@@ -82,7 +83,7 @@ void lifecycle_queue_job(struct db *db, const struct environment *env, const cha
    0 where the template sets none, or nothing has begun. */
 time_t lifecycle_ceiling(const struct environment *env);
 /* When the clock must look at it next, from the environment's state and times; 0 for never.
-   ready: the next warning that is still to come, else expires_at; pending: lapses_at. */
+   ready: the next warning that is still to come, else expires_at; pending: waiting_due(). */
 time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules *rules);
 /* The warning (seconds before the end) that is due at env->now and was not given yet, or 0. */
 int64_t lifecycle_warning_due(const struct environment *env, const struct lifecycle_rules *rules);

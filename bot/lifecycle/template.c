@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "lifecycle/template_reading.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,16 +13,7 @@
 #include <string.h>
 #include <talloc.h>
 
-struct reading {
-    const void *ctx;
-    const struct tree *tree;
-    char **problems;
-};
-
-static void problem(struct reading *r, const cJSON *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void problem(struct reading *r, const cJSON *node, const char *format, ...)
+void template_problem(struct template_reading *r, const cJSON *node, const char *format, ...)
 {
     *r->problems = talloc_asprintf_append(*r->problems, "%s:%d: ", r->tree->file,
                                           node ? tree_line(r->tree, node) : 1);
@@ -32,10 +24,14 @@ static void problem(struct reading *r, const cJSON *node, const char *format, ..
     *r->problems = talloc_strdup_append(*r->problems, "\n");
 }
 
-static void known_keys(struct reading *r, const cJSON *mapping, const char *const *known,
-                       size_t count)
+void template_known_keys(struct template_reading *r, const cJSON *mapping, const char *const *known,
+                         size_t count)
 {
     const cJSON *each;
+    if (mapping && !cJSON_IsObject(mapping)) {
+        template_problem(r, mapping, "a mapping is wanted here");
+        return;
+    }
     cJSON_ArrayForEach (each, mapping) {
         bool found = false;
         for (size_t i = 0; i < count; i++)
@@ -43,8 +39,8 @@ static void known_keys(struct reading *r, const cJSON *mapping, const char *cons
         if (found)
             continue;
         const char *near = text_nearest(each->string, known, count);
-        problem(r, each, "%s is not a key of this%s%s%s", each->string,
-                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        template_problem(r, each, "%s is not a key of this%s%s%s", each->string,
+                         near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
 }
 
@@ -71,32 +67,34 @@ static bool default_fits(const void *ctx, const cJSON *parameter, struct error *
     return fits;
 }
 
-static void check_parameter(struct reading *r, const cJSON *parameter)
+static void check_parameter(struct template_reading *r, const cJSON *parameter)
 {
     static const char *const keys[] = {"type",  "min",         "max",     "choices", "default",
                                        "title", "description", "pattern", "length"};
     static const char *const types[] = {"integer", "choice", "string", "boolean"};
-    known_keys(r, parameter, keys, sizeof keys / sizeof *keys);
+    template_known_keys(r, parameter, keys, sizeof keys / sizeof *keys);
     static const char *const taken[] = {"cluster", "region", "tags",   "role",   "ttl",
                                         "team",    "set",    "reason", "dry-run"};
     const char *type = json_string_or_empty(parameter, "type");
     const cJSON *otherwise = json_at(parameter, "default");
     struct error err;
     if (one_of(parameter->string, taken, sizeof taken / sizeof *taken))
-        problem(r, parameter, "%s means something else already: give the parameter another name",
-                parameter->string);
+        template_problem(r, parameter,
+                         "%s means something else already: give the parameter another name",
+                         parameter->string);
     if (!one_of(type, types, 4))
-        problem(r, parameter, "the type of %s is one of integer, choice, string, boolean",
-                parameter->string);
+        template_problem(r, parameter, "the type of %s is one of integer, choice, string, boolean",
+                         parameter->string);
     else if (strcmp(type, "choice") == 0 && !cJSON_GetArraySize(json_at(parameter, "choices")))
-        problem(r, parameter, "%s needs its choices", parameter->string);
+        template_problem(r, parameter, "%s needs its choices", parameter->string);
     else if (!otherwise)
-        problem(r, parameter, "%s needs a default", parameter->string);
+        template_problem(r, parameter, "%s needs a default", parameter->string);
     else if (!default_fits(r->ctx, parameter, &err))
-        problem(r, otherwise, "the default of %s: %s", parameter->string, err.text);
+        template_problem(r, otherwise, "the default of %s: %s", parameter->string, err.text);
 }
 
-static int64_t time_of(struct reading *r, const cJSON *ttl, const char *key, int64_t otherwise)
+static int64_t time_of(struct template_reading *r, const cJSON *ttl, const char *key,
+                       int64_t otherwise)
 {
     const cJSON *node = cJSON_GetObjectItemCaseSensitive(ttl, key);
     int64_t seconds = otherwise;
@@ -104,30 +102,13 @@ static int64_t time_of(struct reading *r, const cJSON *ttl, const char *key, int
     if (!node)
         return otherwise;
     if (!cJSON_IsString(node))
-        problem(r, node, "ttl.%s is a length of time, like 8h", key);
+        template_problem(r, node, "ttl.%s is a length of time, like 8h", key);
     else if (!duration_parse(node->valuestring, &seconds, &err))
-        problem(r, node, "ttl.%s: %s", key, err.text);
+        template_problem(r, node, "ttl.%s: %s", key, err.text);
     return seconds;
 }
 
-static void check_approval(struct reading *r, const cJSON *approval)
-{
-    static const char *const keys[] = {"count",  "groups",   "self", "lapse",
-                                       "remind", "escalate", "code", "automatic"};
-    known_keys(r, approval, keys, sizeof keys / sizeof *keys);
-    const cJSON *count = cJSON_GetObjectItemCaseSensitive(approval, "count");
-    if (count && (!cJSON_IsNumber(count) || count->valuedouble < 1 || count->valuedouble > 20))
-        problem(r, count, "approval.count goes from 1 to 20");
-    const cJSON *lapse = cJSON_GetObjectItemCaseSensitive(approval, "lapse");
-    int64_t seconds;
-    struct error err;
-    if (lapse && (!cJSON_IsString(lapse) || !duration_parse(lapse->valuestring, &seconds, &err)))
-        problem(r, lapse, "approval.lapse is a length of time, like 24h");
-    if (json_true(approval, "code"))
-        problem(r, json_at(approval, "code"), "one-time codes are not there yet: take code out");
-}
-
-static const char **text_list_of(struct reading *r, const void *ctx, const cJSON *list,
+static const char **text_list_of(struct template_reading *r, const void *ctx, const cJSON *list,
                                  const char *what)
 {
     int count = cJSON_GetArraySize(list);
@@ -138,7 +119,7 @@ static const char **text_list_of(struct reading *r, const void *ctx, const cJSON
         if (cJSON_IsString(each))
             texts[used++] = talloc_strdup(ctx, each->valuestring);
         else if (r)
-            problem(r, each, "%s: texts are wanted here", what);
+            template_problem(r, each, "%s: texts are wanted here", what);
     }
     return texts;
 }
@@ -151,9 +132,9 @@ static int64_t smaller(int64_t a, int64_t b)
 }
 
 /* Fills t from its source; r is NULL for a copy that was checked when it was made. */
-static void read_template(struct reading *r, const void *ctx, struct template *t)
+static void read_template(struct template_reading *r, const void *ctx, struct template *t)
 {
-    struct reading quiet = {.problems = NULL};
+    struct template_reading quiet = {.problems = NULL};
     const cJSON *source = t->source;
     const cJSON *read = r ? r->tree->root : source; /* knows the lines */
     const cJSON *ttl = json_at(read, "ttl");
@@ -165,35 +146,35 @@ static void read_template(struct reading *r, const void *ctx, struct template *t
     t->regions = text_list_of(r, ctx, json_at(read, "regions"), "regions");
     static const struct tree no_tree = {.file = ""};
     quiet.tree = &no_tree;
-    struct reading *to = r ? r : &quiet;
+    struct template_reading *to = r ? r : &quiet;
     int64_t usual = time_of(to, ttl, "default", template_limits.default_ttl);
     int64_t most =
         time_of(to, ttl, "max", json_at(ttl, "default") ? usual : template_limits.max_ttl);
     int64_t ceiling = time_of(to, ttl, "ceiling", most);
     if (json_at(ttl, "default") && (usual > most || most > ceiling))
-        problem(to, ttl, "ttl: default is at most max, max at most ceiling");
+        template_problem(to, ttl, "ttl: default is at most max, max at most ceiling");
     t->ttl_max = smaller(most, template_limits.max_ttl);
     t->ttl_default = smaller(usual, t->ttl_max);
     t->ttl_ceiling = ceiling;
 }
 
-static void check_template(struct reading *r, const struct template *t)
+static void check_template(struct template_reading *r, const struct template *t)
 {
     static const char *const keys[] = {"title",   "description", "order",    "parameters",
                                        "regions", "ttl",         "approval", "cluster"};
     static const char *const ttl_keys[] = {"default", "max", "ceiling"};
     const cJSON *source = r->tree->root, *each;
-    known_keys(r, source, keys, sizeof keys / sizeof *keys);
-    known_keys(r, json_at(source, "ttl"), ttl_keys, 3);
+    template_known_keys(r, source, keys, sizeof keys / sizeof *keys);
+    template_known_keys(r, json_at(source, "ttl"), ttl_keys, 3);
     cJSON_ArrayForEach (each, json_at(source, "parameters"))
         check_parameter(r, each);
-    check_approval(r, json_at(source, "approval"));
+    template_check_approval(r, json_at(source, "approval"));
     if (json_at(source, "order") && !cJSON_IsNumber(json_at(source, "order")))
-        problem(r, json_at(source, "order"), "order is a number: the place in the lists");
+        template_problem(r, json_at(source, "order"), "order is a number: the place in the lists");
     if (!t->regions[0])
-        problem(r, source, "regions is missing: a list with at least one");
+        template_problem(r, source, "regions is missing: a list with at least one");
     if (!cJSON_IsObject(json_at(source, "cluster"))) {
-        problem(r, source, "cluster is missing: a ClusterConfig with holes");
+        template_problem(r, source, "cluster is missing: a ClusterConfig with holes");
         return;
     }
     cJSON *holes = tree_holes(r->ctx, json_at(source, "cluster"));
@@ -206,15 +187,15 @@ static void check_template(struct reading *r, const struct template *t)
         if (one_of(each->valuestring, known, count))
             continue;
         const char *near = text_nearest(each->valuestring, known, count);
-        problem(r, json_at(source, "cluster"),
-                "${%s} is neither a parameter nor one of cluster, region, tags, role%s%s%s",
-                each->valuestring, near ? "; did you mean " : "", near ? near : "",
-                near ? "?" : "");
+        template_problem(
+            r, json_at(source, "cluster"),
+            "${%s} is neither a parameter nor one of cluster, region, tags, role%s%s%s",
+            each->valuestring, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
 }
 
 /* Renders with the defaults and prices it: what is wrong shows now, not at the first request. */
-static void try_defaults(struct reading *r, const struct template_set *set,
+static void try_defaults(struct template_reading *r, const struct template_set *set,
                          const struct template *t)
 {
     struct error err;
@@ -229,7 +210,7 @@ static void try_defaults(struct reading *r, const struct template_set *set,
         ok = config && template_resources(set, config, t->regions[0], &resources, &err);
     }
     if (!ok)
-        problem(r, json_at(r->tree->root, "cluster"), "with its defaults: %s", err.text);
+        template_problem(r, json_at(r->tree->root, "cluster"), "with its defaults: %s", err.text);
 }
 
 static void add_template(const void *ctx, struct template_set *set, const char *path,
@@ -249,7 +230,7 @@ static void add_template(const void *ctx, struct template_set *set, const char *
         memset(t, 0, sizeof *t);
         t->name = talloc_strdup(ctx, name);
         t->source = json_own(ctx, cJSON_Duplicate(trees[0].root, true));
-        struct reading r = {.ctx = tmp, .tree = &trees[0], .problems = problems};
+        struct template_reading r = {.ctx = tmp, .tree = &trees[0], .problems = problems};
         size_t before = strlen(*problems);
         read_template(&r, ctx, t);
         check_template(&r, t);

@@ -2,6 +2,8 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "lifecycle/states.h"
+#include "lifecycle/waiting.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -239,6 +241,12 @@ static void add_tally(cJSON *view, const struct environment *env)
 static void add_waiting(cJSON *view, const struct environment *env)
 {
     bool open = env->question && strcmp(env->state, "pending") == 0;
+    add_moment(view, "lapses",
+               strcmp(env->state, "pending") == 0 ? waiting_lapses_at(env, &lifecycle_rules) : 0,
+               env->now);
+    json_set_format(view, "question_words", open ? "%s asks: “%s”" : "%s%s",
+                    open ? json_string_or_empty(env->question, "by") : "",
+                    open ? json_string_or_empty(env->question, "text") : "");
     json_set(view, "question", open ? cJSON_Duplicate(env->question, true) : cJSON_CreateNull());
     json_set_string(view, "escalate_channel",
                     json_string_or_empty(env->template_copy, "approval.escalate.channel"));

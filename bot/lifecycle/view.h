@@ -22,7 +22,8 @@ extern const char *view_command;
    after} or null (written with the tally by approvals), plan: {title, tasks: [{id, title, status,
    details, output}]} or null, plan_shown, can: {approve, extend, delete, withdraw, retry, wake,
    logs} booleans: which buttons make sense, message_link (permalink, or ""), command,
-     question: the open one {by, mention, text} or null, escalate_channel (the policy's, or "") */
+     lapses: a moment, or null where nothing waits, question: the open one {id, by, mention, text}
+     or null, question_words ("approver asks: …", or ""), escalate_channel (the policy's, or "") */
 cJSON *view_of(const void *ctx, const struct environment *env);
 
 /* What a line of a list says, for its template's holes; the caller's to free: id, team, name,

@@ -18,12 +18,26 @@ static const struct {
     {"context", SECTION_MOST},
 };
 
+/* Half an entity ("&am…") would be shown as it stands. */
+static void drop_half_entity(char *cut)
+{
+    enum { ENTITY_MOST = 4 }; /* "&amp" */
+    size_t end = strlen(cut) - strlen("…");
+    for (size_t back = 1; back <= ENTITY_MOST && back <= end; back++) {
+        if (cut[end - back] == ';')
+            return;
+        if (cut[end - back] == '&')
+            strcpy(cut + end - back, "…");
+    }
+}
+
 static void cut_member(cJSON *holder, const char *key, size_t most)
 {
     const cJSON *member = cJSON_GetObjectItemCaseSensitive(holder, key);
     if (!cJSON_IsString(member) || text_characters(member->valuestring) <= most)
         return;
     char *cut = text_cut(NULL, member->valuestring, most);
+    drop_half_entity(cut);
     json_set_string(holder, key, cut);
     talloc_free(cut);
 }

@@ -163,19 +163,26 @@ struct team_use team_use_from_row(const struct rows *rows, int row)
     return use;
 }
 
+static const char *seconds(const void *ctx, int64_t count)
+{
+    return count ? talloc_asprintf(ctx, "%" PRId64, count) : NULL;
+}
+
 bool environment_insert(struct db *db, struct environment *env, int64_t due_after,
-                        struct error *err)
+                        int64_t remind_after, struct error *err)
 {
     void *tmp = talloc_new(NULL);
     struct rows *rows = db_query(
         tmp, db, err,
         "INSERT INTO environments (team, name, cluster, region, owner_workspace, owner_id,"
         " owner_name, owner_mail, owner_zone, template, template_copy, parameters, reason, state,"
-        " ttl_seconds, nodes, vcpus, gpus, hourly_usd, monthly_usd, tally, decided_at, due_at)"
+        " ttl_seconds, nodes, vcpus, gpus, hourly_usd, monthly_usd, tally, decided_at, due_at,"
+        " remind_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12::json, $13, $14,"
         " $15::bigint, $16::integer, $17::integer, $18::integer, $19::numeric, $20::numeric,"
         " $21::jsonb, CASE WHEN $14 = 'queued' THEN now() END,"
-        " now() + make_interval(secs => $22::double precision))"
+        " now() + make_interval(secs => $22::double precision),"
+        " now() + make_interval(secs => $23::double precision))"
         " ON CONFLICT (cluster) WHERE ended_at IS NULL DO NOTHING"
         " RETURNING id, extract(epoch FROM created_at) AS created_at,"
         "  extract(epoch FROM due_at) AS due_at",
@@ -186,8 +193,8 @@ bool environment_insert(struct db *db, struct environment *env, int64_t due_afte
           talloc_asprintf(tmp, "%d", env->nodes), talloc_asprintf(tmp, "%d", env->vcpus),
           talloc_asprintf(tmp, "%d", env->gpus), talloc_asprintf(tmp, "%.4f", env->hourly_usd),
           talloc_asprintf(tmp, "%.2f", env->monthly_usd),
-          env->tally ? json_text(tmp, env->tally) : NULL,
-          due_after ? talloc_asprintf(tmp, "%" PRId64, due_after) : NULL));
+          env->tally ? json_text(tmp, env->tally) : NULL, seconds(tmp, due_after),
+          seconds(tmp, remind_after)));
     bool ok = rows != NULL;
     if (ok && rows_count(rows) == 0)
         ok = error_set(err, ERROR_CONFLICT, "The name %s is taken.", env->cluster);

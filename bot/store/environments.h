@@ -31,7 +31,7 @@ struct environment {
     int reminded;           /* so many of the policy's reminders are over */
     time_t escalated_at;    /* 0: its card stands in one channel */
     int64_t paused_seconds; /* so long the clock stood still for a question that was answered */
-    cJSON *question;        /* the open one: {by, mention, user, workspace, text, asked, pauses} */
+    cJSON *question;        /* the open one: {id, by, mention, text, asked, pauses}, else NULL */
     int nodes, vcpus, gpus;
     double hourly_usd, monthly_usd;
     time_t now; /* PostgreSQL's clock when the row was read */
@@ -87,9 +87,10 @@ void team_use_ask(const void *ctx, struct db *db, const char *team, bool lock, s
 struct team_use team_use_from_row(const struct rows *rows, int row);
 
 /* Adds a request ('pending', or 'queued': then it is decided; as env's state says). The clock looks
-   at it due_after seconds later, 0: never. id, times and `now` are the database's and set on env.
-   ERROR_CONFLICT when the cluster's name is taken by a living one. */
+   at it due_after seconds later and reminds of it remind_after seconds later, 0: never. id, times
+   and `now` are the database's and set on env. ERROR_CONFLICT when the cluster's name is taken by a
+   living one. */
 bool environment_insert(struct db *db, struct environment *env, int64_t due_after,
-                        struct error *err);
+                        int64_t remind_after, struct error *err);
 
 #endif

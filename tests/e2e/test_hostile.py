@@ -28,7 +28,7 @@ FORMS = [
      ["name", "ttl", "region", "set-nodes", "set-instance", "set-version"]),
     ("extend", "C0GEN 1", {}, ["time"]),
 ]
-ACTIONS = ["approve", "deny", "extend", "delete", "withdraw", "retry", "logs"]
+ACTIONS = ["approve", "deny", "ask", "answer", "extend", "delete", "withdraw", "retry", "logs"]
 
 # What may stand between < and > in what Slack shows: people and channels that envbot itself names.
 OWN_MARKS = re.compile(r"@U0(DEV|APPR\d?|MGR)|#C0PAY|!date\^\d+\^\{date_short_pretty\} at \{time\}"

@@ -2,6 +2,8 @@
    warnings holds. */
 #include "lifecycle/states.h"
 
+#include "lifecycle/waiting.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,6 +103,98 @@ static void test_what_is_over_is_never_due(void **unused)
     assert_int_equal(lifecycle_due(&env, &rules), 0);
 }
 
+/* ---- waiting for a decision ---- */
+
+enum { H = 3600, ASKED = 1000000 };
+
+static struct environment waiting(cJSON *template_copy)
+{
+    return (struct environment){
+        .state = "pending", .created_at = ASKED, .now = ASKED, .template_copy = template_copy};
+}
+
+static void test_a_request_lapses_as_its_template_says_else_as_the_configuration_does(void **unused)
+{
+    (void)unused;
+    static const struct lifecycle_rules day = {.request_lapses = 24 * H};
+    static const struct {
+        const char *copy;
+        int64_t hours;
+    } table[] = {
+        {"{}", 24},
+        {"{\"approval\": {\"lapse\": \"12h\"}}", 12},
+        {"{\"approval\": {\"lapse\": \"2d\"}}", 48},
+        {"{\"approval\": {\"lapse\": \"soon\"}}", 24},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        cJSON *copy = cJSON_Parse(table[i].copy);
+        struct environment env = waiting(copy);
+        assert_int_equal(lifecycle_due(&env, &day), ASKED + table[i].hours * H);
+        cJSON_Delete(copy);
+    }
+}
+
+static const struct lifecycle_rules ever = {.request_lapses = 24 * H};
+static const char policy[] = "{\"approval\": {\"lapse\": \"20h\", \"remind\": [\"1h\", \"4h\","
+                             " \"12h\", \"30h\"], \"escalate\": {\"after\": \"6h\","
+                             " \"channel\": \"C0LEADS\"}}}";
+
+static void test_reminders_come_one_after_the_other_and_none_after_the_lapse(void **unused)
+{
+    (void)unused;
+    cJSON *copy = cJSON_Parse(policy);
+    struct environment env = waiting(copy);
+    static const struct {
+        int64_t seconds;
+        int over;
+    } table[] = {{0, 0}, {H - 1, 0}, {H, 1}, {4 * H - 1, 1}, {4 * H, 2}, {12 * H, 3}, {40 * H, 3}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        env.now = ASKED + table[i].seconds;
+        assert_int_equal(waiting_reminders_over(&env, &ever), table[i].over);
+    }
+    static const int64_t next[] = {ASKED + H, ASKED + 4 * H, ASKED + 12 * H, 0};
+    for (env.reminded = 0; env.reminded < 4; env.reminded++)
+        assert_int_equal(waiting_remind_at(&env, &ever), next[env.reminded]);
+    cJSON_Delete(copy);
+}
+
+static void test_it_is_escalated_once_and_lapses_later(void **unused)
+{
+    (void)unused;
+    cJSON *copy = cJSON_Parse(policy);
+    struct environment env = waiting(copy);
+    assert_int_equal(waiting_escalates_at(&env, &ever), ASKED + 6 * H);
+    assert_int_equal(lifecycle_due(&env, &ever), ASKED + 6 * H);
+    env.escalated_at = ASKED + 6 * H;
+    assert_int_equal(waiting_escalates_at(&env, &ever), 0);
+    assert_int_equal(lifecycle_due(&env, &ever), ASKED + 20 * H);
+    cJSON_Delete(copy);
+}
+
+static void test_the_clock_stands_still_while_a_question_is_open(void **unused)
+{
+    (void)unused;
+    cJSON *copy = cJSON_Parse(policy);
+    struct environment env = waiting(copy);
+    env.question = cJSON_CreateObject();
+    json_set_number(env.question, "asked", ASKED + 5 * H);
+    json_set_bool(env.question, "pauses", true);
+    /* What was due before stays due; the rest waits, at most as long again as it may wait. */
+    assert_int_equal(waiting_moment(&env, &ever, 4 * H), ASKED + 4 * H);
+    assert_int_equal(waiting_escalates_at(&env, &ever), ASKED + 26 * H);
+    assert_int_equal(waiting_lapses_at(&env, &ever), ASKED + 40 * H);
+    /* A later question stops it no more. */
+    json_set_bool(env.question, "pauses", false);
+    env.paused_seconds = 2 * H;
+    assert_int_equal(waiting_lapses_at(&env, &ever), ASKED + 22 * H);
+    cJSON_Delete(env.question);
+    /* Answered: the time that it stood still is added to everything that was to come. */
+    env.question = NULL;
+    assert_int_equal(waiting_moment(&env, &ever, 12 * H), ASKED + 14 * H);
+    assert_int_equal(waiting_lapses_at(&env, &ever), ASKED + 22 * H);
+    cJSON_Delete(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +205,10 @@ int main(void)
         cmocka_unit_test(test_warnings_come_once_and_in_order),
         cmocka_unit_test(test_a_short_life_is_not_warned_a_day_before),
         cmocka_unit_test(test_what_is_over_is_never_due),
+        cmocka_unit_test(test_a_request_lapses_as_its_template_says_else_as_the_configuration_does),
+        cmocka_unit_test(test_reminders_come_one_after_the_other_and_none_after_the_lapse),
+        cmocka_unit_test(test_it_is_escalated_once_and_lapses_later),
+        cmocka_unit_test(test_the_clock_stands_still_while_a_question_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,6 +217,18 @@ static void test_every_mistake_of_a_template_is_said_with_its_line(void **state)
                "approval: {count: 0, lapse: soon}\n"
                "cluster: {metadata: {name: \"${clustr}\"}}\n"
                "order: first\n");
+    write_file(inside, "late.yaml",
+               "approval:\n"
+               "  lapse: 12h\n"
+               "  remind: [4h, 1h, 12h, soon]\n"
+               "  escalate: {after: 12h, channel: C0LEADS}\n");
+    write_file(inside, "odd.yaml",
+               "approval:\n"
+               "  remind: 4h\n"
+               "  escalate: {after: 4h, chanel: C0LEADS}\n");
+    write_file(inside, "shape.yaml",
+               "approval:\n"
+               "- count: 1\n");
     struct template_set *set;
     assert_false(templates_read(*state, folder, &set, &problems));
     static const char *const expected[] = {
@@ -231,6 +243,14 @@ static void test_every_mistake_of_a_template_is_said_with_its_line(void **state)
         ":10: ttl.max: “8x” is not a length of time",
         ":11: approval.count goes from 1 to 20",
         ":11: approval.lapse is a length of time, like 24h",
+        "late.yaml:3: each of approval.remind comes later than the one before it, and all before "
+        "approval.lapse\n",
+        "late.yaml:3: each of approval.remind is a length of time",
+        "late.yaml:4: approval.escalate.after comes before approval.lapse",
+        "odd.yaml:2: approval.remind is a list of at most 10 lengths of time",
+        "odd.yaml:3: approval.escalate wants both, after and channel",
+        "odd.yaml:3: chanel is not a key of this; did you mean channel?",
+        "shape.yaml:1: a mapping is wanted here",
         ": regions is missing: a list with at least one",
         ":12: ${clustr} is neither a parameter nor one of cluster, region, tags, role; did you "
         "mean "
@@ -240,7 +260,9 @@ static void test_every_mistake_of_a_template_is_said_with_its_line(void **state)
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (!strstr(problems, expected[i]))
             fail_msg("“%s” is not in\n%s", expected[i], problems);
-    remove(talloc_asprintf(*state, "%s/bad.yaml", inside));
+    static const char *const files[] = {"bad", "late", "odd", "shape"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        remove(talloc_asprintf(*state, "%s/%s.yaml", inside, files[i]));
     remove(talloc_asprintf(*state, "%s/prices.yaml", folder));
     rmdir(inside);
     rmdir(folder);

@@ -193,6 +193,20 @@ static void test_long_texts_are_cut_and_empty_ones_left_out(void **state)
     assert_null(json_at(message, "blocks.0.fields"));
 }
 
+static void test_a_cut_goes_through_no_entity(void **state)
+{
+    for (int before = 0; before < 6; before++) {
+        char *words = talloc_strdup(*state, &"xxxxxx"[before]);
+        for (int i = 0; i < 1000; i++)
+            words = talloc_strdup_append(words, "&amp;");
+        cJSON *message = json_object(*state);
+        json_set_string(message, "text", words);
+        blocks_fit(message);
+        const char *text = json_string_or_empty(message, "text");
+        assert_string_equal(strrchr(text, '&'), "&amp;…");
+    }
+}
+
 static int open_context(void **state)
 {
     *state = talloc_new(NULL);
@@ -213,6 +227,7 @@ int main(void)
         TEST(test_every_transition_has_its_words),
         TEST(test_buttons_follow_the_state),
         TEST(test_plain_blocks_say_the_plan),
+        TEST(test_a_cut_goes_through_no_entity),
         TEST(test_long_texts_are_cut_and_empty_ones_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,12 @@
 -- What happens while a request waits for its decision: reminders, a second channel, a question.
 ALTER TABLE environments
     ADD COLUMN reminded       integer NOT NULL DEFAULT 0, -- so many of the policy's reminders are over
+    ADD COLUMN remind_at      timestamptz,                -- when the next one is due
     ADD COLUMN escalated_at   timestamptz,
     ADD COLUMN paused_seconds bigint NOT NULL DEFAULT 0,  -- so long lapse stood still for questions
     ADD COLUMN question       jsonb;                      -- the open one, as the card shows it
+CREATE INDEX environments_reminding ON environments (remind_at)
+    WHERE state = 'pending' AND remind_at IS NOT NULL;
 
 CREATE TABLE questions (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
