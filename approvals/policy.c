@@ -157,10 +157,12 @@ static bool add_subject(const void *ctx, struct people *people, struct slack_web
     return true;
 }
 
-/* Whether each group that has to approve has enough people who may. */
+/* Whether each group that has to approve has enough people who may; else *gap says which has not.
+ */
 static bool groups_suffice(const void *ctx, struct people *people, struct slack_web *web,
                            const struct policy *policy, const struct person *requester,
-                           const struct approvers *all, const char *team, struct error *err)
+                           const struct approvers *all, const char *team, struct policy_gap *gap,
+                           struct error *err)
 {
     const cJSON *wanted;
     cJSON_ArrayForEach (wanted, policy->groups) {
@@ -173,13 +175,67 @@ static bool groups_suffice(const void *ctx, struct people *people, struct slack_
             /* Which of the members a mail address is, is not known here. */
             have += other && (all->everybody || all->by_mail || is_among(all, members[i]));
         }
-        if (have < need)
-            return error_set(err, ERROR_DENIED,
-                             "Nobody could approve this: it needs %d of @%s, and %d of them could "
-                             "approve it in %s. Ask whoever runs envbot to put more people into "
-                             "that group, or to bind the role to it.",
-                             need, handle_of(wanted->string), have, team);
+        if (have >= need || gap->missing)
+            continue;
+        gap->missing =
+            talloc_asprintf(ctx, "it needs %d of @%s, and %d of them could approve it in %s", need,
+                            handle_of(wanted->string), have, team);
+        gap->remedy = "put more people into that group, or bind the role to it";
     }
+    return true;
+}
+
+static bool find_approvers(const void *ctx, const struct rbac *rules, struct people *people,
+                           struct slack_web *web, const struct policy *policy,
+                           const struct person *requester, const char *team, const char *template,
+                           struct approvers *all, struct error *err)
+{
+    const char **subjects = rbac_subjects(ctx, rules, team, "approve", "environments", template);
+    *all = (struct approvers){.shown = talloc_strdup(ctx, "")};
+    for (int i = 0; subjects[i]; i++)
+        if (!add_subject(ctx, people, web, subjects[i], requester, policy->self, all, err))
+            return false;
+    return true;
+}
+
+bool policy_approvers(const void *ctx, const struct rbac *rules, struct people *people,
+                      struct slack_web *web, const struct policy *policy,
+                      const struct person *requester, const char *team, const char *template,
+                      const char ***ids, struct error *err)
+{
+    struct approvers all;
+    if (!find_approvers(ctx, rules, people, web, policy, requester, team, template, &all, err))
+        return false;
+    *ids = talloc_zero_array(ctx, const char *, (unsigned)all.count + 1);
+    for (int i = 0; i < all.count; i++)
+        (*ids)[i] = all.ids[i];
+    return true;
+}
+
+bool policy_look_for_gap(const void *ctx, const struct rbac *rules, struct people *people,
+                         struct slack_web *web, const struct policy *policy,
+                         const struct person *requester, const char *team, const char *template,
+                         const char **who, struct policy_gap *gap, struct error *err)
+{
+    struct approvers all;
+    *gap = (struct policy_gap){0};
+    if (!find_approvers(ctx, rules, people, web, policy, requester, team, template, &all, err))
+        return false;
+    *who = all.shown;
+    if (all.everybody || all.count >= policy->count)
+        return groups_suffice(ctx, people, web, policy, requester, &all, team, gap, err);
+    if (all.count == 0) {
+        gap->missing = talloc_asprintf(ctx,
+                                       "the rules name no one but the requester for `approve` on "
+                                       "`environments` in %s",
+                                       team);
+        gap->remedy = "bind that role to somebody";
+        return true;
+    }
+    gap->missing = talloc_asprintf(
+        ctx, "it needs %d approvals, and the rules name only %d who could give one in %s",
+        policy->count, all.count, team);
+    gap->remedy = "bind the role to more people";
     return true;
 }
 
@@ -188,25 +244,16 @@ bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *pe
                     const struct person *requester, const char *team, const char *template,
                     const char **who, struct error *err)
 {
-    const char **subjects = rbac_subjects(ctx, rules, team, "approve", "environments", template);
-    struct approvers all = {.shown = talloc_strdup(ctx, "")};
-    for (int i = 0; subjects[i]; i++)
-        if (!add_subject(ctx, people, web, subjects[i], requester, policy->self, &all, err))
-            return false;
-    *who = all.shown;
-    if (all.everybody || all.count >= policy->count)
-        return groups_suffice(ctx, people, web, policy, requester, &all, team, err);
-    if (all.count == 0)
-        return error_set(err, ERROR_DENIED,
-                         "Nobody could approve this: the rules name no one but you for `approve` "
-                         "on `environments` in %s. Ask whoever runs envbot to bind that role to "
-                         "somebody; then ask again.",
-                         team);
-    return error_set(err, ERROR_DENIED,
-                     "Nobody could approve this: it needs %d approvals, and the rules name only "
-                     "%d who could give one in %s. Ask whoever runs envbot to bind the role to "
-                     "more people.",
-                     policy->count, all.count, team);
+    struct policy_gap gap;
+    if (!policy_look_for_gap(ctx, rules, people, web, policy, requester, team, template, who, &gap,
+                             err))
+        return false;
+    if (!gap.missing)
+        return true;
+    return error_set(
+        err, ERROR_DENIED,
+        "Nobody could approve this: %s. Ask whoever runs envbot to %s; then ask again.",
+        gap.missing, gap.remedy);
 }
 
 cJSON *policy_tally(const void *ctx, const char *needed, char **names, const cJSON *quota,

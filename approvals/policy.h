@@ -39,6 +39,25 @@ bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *pe
                     const struct person *requester, const char *team, const char *template,
                     const char **who, struct error *err);
 
+/* What is missing for it to be approved ("it needs 2 approvals, and the rules name only 1 …") and
+   what whoever runs envbot can do; both mrkdwn, missing NULL when nothing is. */
+struct policy_gap {
+    const char *missing, *remedy;
+};
+/* The same as an answer; false only when it cannot be told at the moment. */
+bool policy_look_for_gap(const void *ctx, const struct rbac *rules, struct people *people,
+                         struct slack_web *web, const struct policy *policy,
+                         const struct person *requester, const char *team, const char *template,
+                         const char **who, struct policy_gap *gap, struct error *err);
+
+/* Those whom the rules name for it, without the requester: user ids, and mail addresses where the
+   rules name people by these; without everybody where they name everybody. A NULL-terminated list,
+   ctx. Never inside a transaction. */
+bool policy_approvers(const void *ctx, const struct rbac *rules, struct people *people,
+                      struct slack_web *web, const struct policy *policy,
+                      const struct person *requester, const char *team, const char *template,
+                      const char ***ids, struct error *err);
+
 /* The tally that the card and the view show: {line, needed, votes: […], decision: {…}|null,
    quota: {before, after}|null}; owned by ctx. decision may be NULL. */
 cJSON *policy_tally(const void *ctx, const char *needed, char **names, const cJSON *quota,
