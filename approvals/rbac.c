@@ -215,6 +215,16 @@ static bool granted(const struct grants *table, const char *name, const struct r
     return false;
 }
 
+const char *rbac_version(const struct rbac *rules)
+{
+    return rules->version;
+}
+
+bool rbac_whole(const struct rbac *rules)
+{
+    return rules->whole;
+}
+
 bool rbac_allows(const struct rbac *rules, const struct rbac_question *q, struct rbac_reason *why)
 {
     struct answer answer = {.why = why};

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-struct rbac; /* immutable once read: threads share it */
+struct rbac; /* immutable once read: threads share it (rules.h) */
 
 struct rbac_question {
     const char *user;
@@ -37,6 +37,14 @@ struct rbac_reason {
    path cannot be read at all; then nothing is set but *problems. */
 bool rbac_read(const void *ctx, const char *path, struct rbac **out, char **problems,
                struct error *err);
+
+/* Which version of the rules this is: the first 12 hex digits of SHA-256 over the names, lengths
+   and contents of its files, in the order of the names. */
+const char *rbac_version(const struct rbac *rules);
+
+/* False when a file of theirs could not be read, or was no YAML, or there was none at all: what was
+   read may then be much less than what was meant. */
+bool rbac_whole(const struct rbac *rules);
 
 /* why may be NULL, which is faster for a no. */
 bool rbac_allows(const struct rbac *rules, const struct rbac_question *question,

@@ -6,6 +6,8 @@
 #include "approvals/rbac_rules.h"
 #include "base/tree.h"
 
+#include <openssl/evp.h>
+
 /* A Role or ClusterRole. */
 struct role {
     const char *key; /* "namespace/name"; "/name" for a ClusterRole */
@@ -37,6 +39,8 @@ struct reading {
     char *problems;
     const struct tree *tree; /* the document that is being read */
     const char *file;        /* the same, as long as the rules */
+    EVP_MD_CTX *digest;      /* of the files so far */
+    int files;
 };
 
 /* One document of r->tree: adds its role or binding, or those of its items; what is broken is told

@@ -4,21 +4,57 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <talloc.h>
 
+static char *read_text(const void *ctx, const char *path, size_t *length, struct error *err)
+{
+    FILE *file = fopen(path, "re");
+    char *text = talloc_array(ctx, char, 4096);
+    bool ok = file != NULL;
+    for (*length = 0; ok && !feof(file);) {
+        size_t room = talloc_array_length(text);
+        if (room - *length < 2048)
+            text = talloc_realloc(ctx, text, char, (unsigned)(room *= 2));
+        *length += fread(text + *length, 1, room - *length, file);
+        ok = !ferror(file);
+    }
+    if (!ok)
+        error_set(err, ERROR_CONFIG, "%s cannot be read: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+    return ok ? text : NULL;
+}
+
+/* What the rules are called after: with names and lengths nothing can move from one file to the
+   next unseen. */
+static void digest_file(struct reading *r, const char *path, const char *text, size_t length)
+{
+    const char *slash = strrchr(path, '/');
+    char *head = talloc_asprintf(r->tmp, "%s %zu\n", slash ? slash + 1 : path, length);
+    EVP_DigestUpdate(r->digest, head, strlen(head));
+    EVP_DigestUpdate(r->digest, text, length);
+}
+
 static void read_one(struct reading *r, const char *path)
 {
     void *file = talloc_new(NULL);
     struct tree *trees;
-    int count;
+    int count = 0;
+    size_t length;
     struct error err;
-    if (!tree_read_file(file, path, &trees, &count, &err)) {
+    char *text = read_text(file, path, &length, &err);
+    if (text)
+        digest_file(r, path, text, length);
+    if (!text || !tree_read_text(file, path, text, length, &trees, &count, &err)) {
         r->problems = talloc_asprintf_append(r->problems, "%s\n", err.text);
+        r->rbac->whole = false;
         count = 0;
     }
+    r->files++;
     for (int i = 0; i < count; i++) {
         r->tree = &trees[i];
         r->file = talloc_strdup(r->rbac, path);
@@ -214,6 +250,15 @@ static void link_all(struct reading *r)
     HASH_CLEAR(hh, r->roles);
 }
 
+static void name_version(struct reading *r)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+    EVP_DigestFinal_ex(r->digest, digest, NULL);
+    EVP_MD_CTX_free(r->digest);
+    for (size_t i = 0; i < (sizeof r->rbac->version - 1) / 2; i++)
+        snprintf(r->rbac->version + 2 * i, 3, "%02x", digest[i]);
+}
+
 bool rbac_read(const void *ctx, const char *path, struct rbac **out, char **problems,
                struct error *err)
 {
@@ -222,14 +267,24 @@ bool rbac_read(const void *ctx, const char *path, struct rbac **out, char **prob
     if (stat(path, &status) != 0)
         return error_set(err, ERROR_CONFIG, "%s cannot be read: %s", path, strerror(errno));
     struct rbac *rbac = talloc_zero(ctx, struct rbac);
-    struct reading r = {.rbac = rbac, .tmp = talloc_new(NULL), .problems = *problems};
+    struct reading r = {
+        .rbac = rbac, .tmp = talloc_new(NULL), .problems = *problems, .digest = EVP_MD_CTX_new()};
     talloc_set_destructor(rbac, free_tables);
+    EVP_DigestInit_ex(r.digest, EVP_sha256(), NULL);
+    rbac->whole = true;
     bool ok = true;
     if (S_ISDIR(status.st_mode))
         ok = read_folder(&r, path, err);
     else
         read_one(&r, path);
+    if (ok && r.files == 0) {
+        rbac->whole = false;
+        r.problems = talloc_asprintf_append(
+            r.problems, "%s: there is no .yaml, .yml or .json file, so nobody may do anything\n",
+            path);
+    }
     link_all(&r);
+    name_version(&r);
     *problems = r.problems;
     talloc_free(r.tmp);
     if (!ok) {

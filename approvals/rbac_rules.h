@@ -1,5 +1,5 @@
 /* The rules as the evaluator wants them: what rbac_read.c makes of the manifests and rbac.c asks.
-   Nobody else includes this. */
+   Of others only rules.c includes this, which counts who holds them. */
 #ifndef APPROVALS_RBAC_RULES_H
 #define APPROVALS_RBAC_RULES_H
 
@@ -54,6 +54,9 @@ struct rbac {
     struct binding **bindings; /* in the order of the files */
     size_t binding_count;
     struct grants *users, *groups;
+    char version[13];
+    bool whole;
+    int holders; /* rules.c counts them, under its lock */
 };
 
 #endif

@@ -226,13 +226,13 @@ static bool read_files(struct server *server, struct error *err)
 {
     struct template_set *templates;
     struct wording *wording;
-    struct rbac *rules;
+    struct rules *rules;
     char *problems;
     if (!templates_read(server, server->config->templates, &templates, &problems) ||
         !wording_read(server, server->config->templates, &wording, &problems))
         return report_problems(problems) ||
                error_set(err, ERROR_CONFIG, "the templates have errors; `envbot check` lists them");
-    if (!rbac_read(server, server->config->rbac.path, &rules, &problems, err))
+    if (!rules_new(server, server->config->rbac.path, &rules, &problems, err))
         return false;
     if (*problems)
         report_problems(problems); /* what is broken grants nothing; the rest works */

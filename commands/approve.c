@@ -15,8 +15,8 @@ static bool say_word(struct call *call, struct environment *env, enum decision_w
                                 .reason = text_cut(call, text_clean(call, reason), 1000),
                                 .revision = call_revision(call)};
     const char *words;
-    if (!decide(call, call->db, call->app->rules, call->person, &call->actor, env, &decision,
-                &words, err))
+    if (!decide(call, call->db, call->rules, call->person, &call->actor, env, &decision, &words,
+                err))
         return false;
     answer(call, words);
     return true;
@@ -51,7 +51,7 @@ bool deny_click(struct call *call, struct error *err)
         return false;
     struct decision decision = {
         .word = DECISION_DENY, .reason = "…", .revision = call_revision(call)};
-    if (!decision_allowed(call, call->app->rules, call->person, env, &decision, err))
+    if (!decision_allowed(call, call->rules, call->person, env, &decision, err))
         return false;
     cJSON *view = view_of(call, env);
     json_set_format(view, "metadata", "%s %s", call->envelope->channel, call->envelope->value);

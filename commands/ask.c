@@ -33,7 +33,7 @@ static bool may_ask(struct call *call, const struct environment *env, struct err
 {
     struct decision decision = {
         .word = DECISION_APPROVE, .reason = "", .revision = call_revision(call)};
-    return decision_allowed(call, call->app->rules, call->person, env, &decision, err);
+    return decision_allowed(call, call->rules, call->person, env, &decision, err);
 }
 
 static bool ask(struct call *call, struct environment *env, const char *typed, struct error *err)

@@ -4,6 +4,7 @@
 
 #include "approvals/people.h"
 #include "approvals/rbac.h"
+#include "approvals/rules.h"
 #include "commands/words.h"
 #include "config.h"
 #include "lifecycle/template.h"
@@ -14,12 +15,12 @@
 #include "store/db.h"
 #include "store/environments.h"
 
-/* What all threads share; nothing in it changes after the start. */
+/* What all threads share. */
 struct app {
     const struct config *config;
     const struct template_set *templates;
     const struct wording *wording;
-    const struct rbac *rules;
+    struct rules *rules; /* its sets change; call->rules does not */
     struct people *people;
     const char *workspace, *enterprise, *bot_user;    /* from auth.test */
     void (*after_commit)(void *user, unsigned notes); /* rings whom the notes (db_note) concern */
@@ -38,6 +39,7 @@ struct call {
     const struct tools *tools;
     const struct app *app;
     struct db *db;
+    const struct rbac *rules; /* the access rules as they were when the envelope came */
     const struct envelope *envelope;
     const struct person *person;
     struct audit_actor actor;  /* the person, for the audit */

@@ -71,7 +71,7 @@ static bool may_ask_in(struct call *call, const char *team)
 {
     const struct template_set *set = call->app->templates;
     for (int i = 0; i < set->count; i++)
-        if (people_may(call->app->rules, call->person, "create", "environments", team,
+        if (people_may(call->rules, call->person, "create", "environments", team,
                        set->items[i].name, NULL))
             return true;
     return false;

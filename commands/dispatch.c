@@ -380,6 +380,7 @@ const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn
     call->tools = tools;
     call->app = tools->app;
     call->db = tools->db;
+    call->rules = rules_hold(call->app->rules);
     struct error err = {0};
     struct envelope *envelope = NULL;
     const char *result = "malformed";
@@ -399,6 +400,7 @@ const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn
         log_info("envelope", "type", envelope->type_name, "envelope", envelope->envelope_id, "user",
                  envelope->user, "result", result);
     }
+    rules_let_go(call->app->rules, call->rules);
     talloc_free(call);
     return result;
 }

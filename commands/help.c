@@ -15,17 +15,15 @@ static bool may_anywhere(struct call *call, const struct command *command)
     const struct template_set *templates = call->app->templates;
     for (int t = 0; t < config->team_count; t++) {
         const char *team = config->teams[t].name;
-        if (people_may(call->app->rules, call->person, command->verb, command->resource, team, "",
-                       NULL))
+        if (people_may(call->rules, call->person, command->verb, command->resource, team, "", NULL))
             return true;
         bool by_template = strcmp(command->resource, "environments") == 0;
         for (int i = 0; by_template && i < templates->count; i++)
-            if (people_may(call->app->rules, call->person, command->verb, command->resource, team,
+            if (people_may(call->rules, call->person, command->verb, command->resource, team,
                            templates->items[i].name, NULL))
                 return true;
     }
-    return people_may(call->app->rules, call->person, command->verb, command->resource, "", "",
-                      NULL);
+    return people_may(call->rules, call->person, command->verb, command->resource, "", "", NULL);
 }
 
 static bool one(struct call *call, const struct command *command)

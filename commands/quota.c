@@ -70,7 +70,7 @@ static bool show(struct call *call, const char *only, struct error *err)
     for (int i = 0; i < config->team_count; i++) {
         const char *name = config->teams[i].name;
         if ((only && strcmp(only, name) != 0) ||
-            !people_may(call->app->rules, call->person, "get", "quotas", name, "", NULL))
+            !people_may(call->rules, call->person, "get", "quotas", name, "", NULL))
             continue;
         struct rows *rows = NULL;
         team_use_ask(call, call->db, name, false, &rows);

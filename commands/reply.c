@@ -134,7 +134,7 @@ bool call_words(struct call *call, const struct command *command, struct error *
 
 bool call_sees(const struct call *call, const char *team)
 {
-    return people_may(call->app->rules, call->person, "list", "environments", team, "", NULL);
+    return people_may(call->rules, call->person, "list", "environments", team, "", NULL);
 }
 
 const char *call_hidden_teams(const struct call *call)
@@ -303,11 +303,11 @@ bool call_may(struct call *call, const char *verb, const char *resource, const c
               const char *template, struct error *err)
 {
     struct rbac_reason why;
-    if (people_may(call->app->rules, call->person, verb, resource, team, template, &why)) {
+    if (people_may(call->rules, call->person, verb, resource, team, template, &why)) {
         call->actor.rule = talloc_strdup(call, why.text);
         return true;
     }
-    const char **who = rbac_subjects(call, call->app->rules, team, verb, resource, template);
+    const char **who = rbac_subjects(call, call->rules, team, verb, resource, template);
     const char *shown[4];
     size_t count = 0;
     for (; count < 4 && who[count]; count++)

@@ -22,7 +22,7 @@ static const char **choose_teams(struct call *call, struct error *err)
     for (int i = 0; i < config->team_count; i++) {
         const char *name = config->teams[i].name;
         if ((!only || strcmp(only, name) == 0) &&
-            people_may(call->app->rules, call->person, "get", "reports", name, "", NULL))
+            people_may(call->rules, call->person, "get", "reports", name, "", NULL))
             teams[count++] = name;
     }
     if (!count)

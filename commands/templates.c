@@ -9,8 +9,8 @@ static bool may_ask(struct call *call, const struct template *t)
 {
     const struct config *config = call->app->config;
     for (int i = 0; i < config->team_count; i++)
-        if (people_may(call->app->rules, call->person, "create", "environments",
-                       config->teams[i].name, t->name, NULL))
+        if (people_may(call->rules, call->person, "create", "environments", config->teams[i].name,
+                       t->name, NULL))
             return true;
     return false;
 }

@@ -32,11 +32,11 @@ bool whoami_run(struct call *call, struct error *err)
         bool any = false;
         for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
             bool may =
-                people_may(call->app->rules, me, asked[i].verb, asked[i].resource, team, "", NULL);
+                people_may(call->rules, me, asked[i].verb, asked[i].resource, team, "", NULL);
             const struct template_set *templates = call->app->templates;
             for (int k = 0; !may && k < templates->count; k++)
                 may = strcmp(asked[i].resource, "environments") == 0 &&
-                      people_may(call->app->rules, me, asked[i].verb, asked[i].resource, team,
+                      people_may(call->rules, me, asked[i].verb, asked[i].resource, team,
                                  templates->items[k].name, NULL);
             if (may)
                 text = talloc_asprintf_append(text, "%s%s", any ? ", " : "", asked[i].words);

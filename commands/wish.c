@@ -34,8 +34,8 @@ bool wish_team(struct call *call, const char *given, struct wish *wish, struct e
     size_t count = 0, may = 0;
     for (int i = 0; i < config->team_count; i++) {
         names[count++] = config->teams[i].name;
-        if (people_may(call->app->rules, call->person, "create", "environments",
-                       config->teams[i].name, wish->template->name, NULL))
+        if (people_may(call->rules, call->person, "create", "environments", config->teams[i].name,
+                       wish->template->name, NULL))
             allowed[may++] = config->teams[i].name;
     }
     if (given && *given) {
@@ -150,7 +150,7 @@ bool wish_judge(struct call *call, struct wish *wish, struct error *err)
     wish->who = "";
     if (wish->automatic)
         return true;
-    if (!policy_anybody(call, call->app->rules, call->app->people, call->tools->web, &wish->policy,
+    if (!policy_anybody(call, call->rules, call->app->people, call->tools->web, &wish->policy,
                         call->person, wish->team, t->name, &wish->who, err))
         return false;
     if (wish->policy.count > 1)
