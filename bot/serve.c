@@ -1,5 +1,6 @@
 #include "serve.h"
 
+#include "approvals/needed.h"
 #include "base/bell.h"
 #include "base/breaker.h"
 #include "base/log.h"
@@ -143,6 +144,18 @@ static void after_commit(void *user, unsigned notes)
 /* A round of the clock takes a second at most. */
 enum { COUNT_ROUNDS = 5 };
 
+/* What the time brings, and whom requests wait for; *taken: how much was done. */
+static bool clock_round(struct server *server, const struct needed *needed, int *taken,
+                        struct error *err)
+{
+    int reminded = 0, told = 0;
+    bool ok = clock_tick(needed->db, taken, err) && needed_remind(needed, &reminded, err) &&
+              needed_check(needed, &told, err);
+    if (*taken + reminded + told)
+        after_commit(server, DB_NOTE_ALL);
+    return ok;
+}
+
 static void *clock_thread(void *user)
 {
     struct server *server = user;
@@ -150,18 +163,24 @@ static void *clock_thread(void *user)
     struct db *db =
         db_new(ctx, server->config->database.url, "envbot clock", BACKGROUND_STATEMENT_MS);
     struct counts *counts = counts_new(ctx, server->metrics);
+    struct needed needed = {
+        .db = db,
+        .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
+        .people = server->app.people,
+        .rules = server->app.rules,
+        .rules_version = "",
+    };
     bool well = true;
     for (unsigned round = 0; !atomic_load(&server->stopping); round++) {
         struct error err = {0};
         int taken = 0;
-        bool ok = clock_tick(db, &taken, &err) && (round % 60 != 0 || clock_sweep(db, &err)) &&
+        bool ok = clock_round(server, &needed, &taken, &err) &&
+                  (round % 60 != 0 || clock_sweep(db, &err)) &&
                   (round % COUNT_ROUNDS != 0 || counts_read(counts, db, &err));
         health_database(server->health, ok || db_connected(db) ? NULL : err.text);
         if (!ok && well)
             log_warn("the clock cannot do its work", "error", err.text);
         well = ok;
-        if (taken)
-            after_commit(server, DB_NOTE_ALL);
         if (taken < 100)
             db_wait(db, server->clock_bell->fd, 1000);
         if (!ok && !db_connected(db))

@@ -124,14 +124,19 @@ static void write_waiting(struct db *db, struct environment *env)
     talloc_free(tmp);
 }
 
-void waiting_remind(struct db *db, struct environment *env, const char *mentions)
+bool waiting_remind(struct db *db, struct environment *env, const char *mentions)
 {
-    env->reminded = waiting_reminders_over(env, &lifecycle_rules);
+    int over = waiting_reminders_over(env, &lifecycle_rules);
+    bool due = over > env->reminded;
+    env->reminded = due ? over : env->reminded;
     write_waiting(db, env);
+    if (!due)
+        return false;
     cJSON *extra = json_object(env);
     json_set_string(extra, "names", mentions);
     audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "remind", env->state, env->state, extra);
     say(db, env, "card-thread", "reminder", extra);
+    return true;
 }
 
 static bool insert_question(struct db *db, struct environment *env, const struct audit_actor *actor,

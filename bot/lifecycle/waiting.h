@@ -28,9 +28,9 @@ time_t waiting_due(const struct environment *env, const struct lifecycle_rules *
 
 /* The locked environment's card appears in the second channel; said in both threads. */
 bool waiting_escalate(struct db *db, struct environment *env, struct error *err);
-/* Those who are still needed (mentions, composed) are asked again in the card's thread; all
-   reminders whose time is over are given with this one. Queued. */
-void waiting_remind(struct db *db, struct environment *env, const char *mentions);
+/* Those who are still needed ("<@U0A>, <@U0B>: ", composed) are asked again in the card's thread;
+   all reminders whose time is over are given with this one. Queued; false when none is due. */
+bool waiting_remind(struct db *db, struct environment *env, const char *mentions);
 
 /* An approver's question (clean text) on a locked request: said in the card's thread and in the
    owner's, and shown on the card until it is answered. ERROR_CONFLICT while another one is open. */

@@ -11,6 +11,8 @@
 /* What templates are given besides the view of an environment: by events, replies and forms. */
 static const char *const others[] = {
     "answer",
+    "missing",
+    "remedy",
     "names",
     "by",
     "by_mention",
@@ -53,6 +55,8 @@ enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 160 };
 /* Files that the table of transitions does not name. */
 static const char *const needed[] = {
     "escalated",
+    "nobody",
+    "nobody-operators",
     "reminder",
     "asked",
     "question",

@@ -288,3 +288,148 @@ def test_a_long_question_is_cut_and_said_so(company, tmp_path):
     assert "Say what you want to know" in ask(c, "U0APPR", "ask demo")
     assert "Nobody waits for an answer" in ask(c, "U0DEV", "answer demo")
     assert re.search("help|`/env ask demo", ask(c, "U0APPR", "ask demo"))
+
+
+def reminders(c, name):
+    return [t for t in under(c, name, "card") if ":bell:" in t]
+
+
+def test_reminders_come_once_each_and_name_who_is_still_needed(company, tmp_path):
+    c = with_policy(company, tmp_path, count=2, lapse="1d", remind=["1h", "4h", "12h"])
+    bots = [c.serve(), c.serve()]
+    ask(c, "U0DEV", "create small demo")
+    channel, _, card = c.message("demo", "card")
+    waited(c, "demo", "59 minutes")
+    ask(c, "U0DEV", "show demo")
+    assert reminders(c, "demo") == []
+    waited(c, "demo", "61 minutes")
+    _, first = said_under(c, "demo", "card", ":bell:")
+    for words in ("<@U0APPR>, <@U0APPR2> and <@U0APPR3>: *payments/demo* of developer",
+                  "still waits for 2 of @platform-approvers", "It lapses <!date^"):
+        assert words in first["text"], (words, first["text"])
+
+    # Who has voted is asked no more; a restart asks nobody again.
+    press(c, "U0APPR2", channel, card, "approve")
+    c.slack.wait_for(lambda: c.slack.whispers("U0APPR2"), "the vote is counted", 30)
+    for bot in bots:
+        bot.stop()
+    bots[0].start().wait_ready()
+    waited(c, "demo", "4 hours 10 minutes")
+    second = c.slack.wait_for(lambda: reminders(c, "demo")[1:], "the second reminder", 30)
+    assert len(second) == 1
+    assert "<@U0APPR> and <@U0APPR3>: *payments/demo*" in second[0], second
+    assert "1 more approval" in second[0]
+    bots[1].start().wait_ready()
+
+    # Decided: nobody is asked again.
+    press(c, "U0APPR", channel, card, "approve")
+    c.wait_state("demo", "queued", "creating", "ready")
+    ask(c, "U0DEV", "create small next")
+    c.message("next", "card")
+    waited(c, "demo", "13 hours")
+    waited(c, "next", "13 hours")
+    said_under(c, "next", "card", ":bell:")
+    c.settle(30)
+    assert len(reminders(c, "demo")) == 2
+    # Three were overdue at once: one was said for all of them.
+    assert len(reminders(c, "next")) == 1
+    assert c.environment_row("next")["reminded"] == 3
+    assert c.environment_row("next")["remind_at"] is None
+
+
+def test_only_those_whose_vote_is_wanted_are_reminded(company, tmp_path):
+    c = with_policy(company, tmp_path, count=2, groups={"slack:security": 1}, remind=["1h", "4h"])
+    c.slack.group("security", add=["U0APPR3", "U0MGR"])  # who may not approve is not asked either
+    c.serve()
+    ask(c, "U0DEV", "create small demo")
+    channel, _, card = c.message("demo", "card")
+    press(c, "U0APPR", channel, card, "approve")
+    c.slack.wait_for(lambda: c.slack.whispers("U0APPR"), "the vote is counted", 30)
+    waited(c, "demo", "61 minutes")
+    _, first = said_under(c, "demo", "card", ":bell:")
+    assert re.match(r":bell: <@U0APPR3>: \*payments/demo\*", first["text"]), first["text"]
+
+
+def test_a_reminder_waits_while_a_question_is_open(company, tmp_path):
+    c = with_policy(company, tmp_path, lapse="10h", remind=["2h"])
+    c.serve()
+    ask(c, "U0DEV", "create small demo")
+    waited(c, "demo", "1 hour")
+    ask(c, "U0APPR", "ask demo what for?")
+    waited(c, "demo", "5 hours")
+    ask(c, "U0DEV", "create small other")
+    waited(c, "other", "3 hours")
+    said_under(c, "other", "card", ":bell:")
+    assert reminders(c, "demo") == []
+    ask(c, "U0DEV", "answer demo a demo")
+    waited(c, "demo", "6 hours 10 minutes")
+    said_under(c, "demo", "card", ":bell:")
+
+
+def test_a_reminder_comes_in_time_when_slack_cannot_tell_who_is_needed(company, tmp_path):
+    c = with_policy(company, tmp_path, remind=["1h"])
+    bot = c.serve()
+    ask(c, "U0DEV", "create small demo")
+    c.message("demo", "card")
+    bot.stop()
+    c.slack.fault("usergroups.list", "error", error="internal_error", count=1000)
+    waited(c, "demo", "2 hours")
+    bot.start().wait_ready()
+    _, told = said_under(c, "demo", "card", ":bell:")
+    assert told["text"].startswith(":bell: *payments/demo* of developer still waits for ")
+
+
+def look_again(c):
+    c.database.query("UPDATE environments SET checked_at = now() - interval '1 hour' RETURNING 1")
+
+
+def test_when_nobody_can_approve_any_more_it_is_said_once(company, tmp_path):
+    c = with_policy(company, tmp_path, count=2, lapse="1d")
+    bots = [c.serve(), c.serve()]
+    ask(c, "U0DEV", "create small demo")
+    c.message("demo", "card")
+    for bot in bots:  # what Slack said of groups is known for a minute
+        bot.stop()
+    c.slack.group("platform-approvers", remove=["U0APPR2", "U0APPR3"])
+    look_again(c)
+    for bot in bots:
+        bot.start().wait_ready()
+    _, told = in_thread(c, "demo", "nobody can approve")
+    for words in ("<@U0DEV>", "it needs 2 approvals", "name only 1 who could give one in payments",
+                  "lapses <!date^"):
+        assert words in told["text"], told["text"]
+    c.slack.wait_for(lambda: [m for m in c.slack.messages("C0OPS") if "bind the role to more people"
+                              in m["text"]], "the operators are told", 30)
+    look_again(c)
+    c.slack.wait_for(lambda: c.database.one(
+        "SELECT checked_at > now() - interval '1 minute' FROM environments"), "it is looked again",
+        30)
+    c.settle(30)
+    assert c.thread_text("demo").count("nobody can approve") == 1
+    assert len([m for m in c.slack.messages("C0OPS") if "nobody can give" in m["text"]]) == 1
+    assert c.environment_row("demo")["state"] == "pending"
+
+
+def test_what_is_automatic_needs_nobody_and_everything_else_the_whole_policy(company, tmp_path):
+    c = with_policy(company, tmp_path, count=2, groups={"slack:security": 1}, lapse="1d",
+                    remind=["1h"], escalate={"after": "4h", "channel": "C0GEN"},
+                    automatic=[{"nodes": {"max": 1}, "ttl": {"max": "2h"}},
+                               {"instance": "m6i.large", "ttl": {"max": "1h"}}])
+    c.serve()
+    for name, wish in (("one", "--nodes 1 --ttl 2h"),
+                       ("two", "--nodes 2 --ttl 1h --instance m6i.large")):
+        assert "needs no approval" in ask(c, "U0DEV", f"create small {name} {wish}")
+        c.wait_state(name, "ready", seconds=60)
+    for name, wish in (("three", "--nodes 2 --ttl 2h"), ("four", "--nodes 1 --ttl 3h"),
+                       ("five", "--nodes 3 --ttl 1h")):
+        assert "You asked for" in ask(c, "U0DEV", f"create small {name} {wish}")
+        waited(c, name, "5 hours")
+        c.message(name, "card-escalated", 30)
+        said_under(c, name, "card", ":bell:")
+    waited(c, "one", "5 hours")
+    waited(c, "two", "5 hours")
+    c.settle(30)
+    assert c.database.one("SELECT count(*) FROM messages m JOIN environments e"
+                          " ON e.id = m.environment WHERE m.place LIKE 'card%%'"
+                          " AND e.name IN ('one', 'two')") == 0
+    assert {c.environment_row(n)["state"] for n in ("three", "four", "five")} == {"pending"}

@@ -4,7 +4,13 @@ ALTER TABLE environments
     ADD COLUMN remind_at      timestamptz,                -- when the next one is due
     ADD COLUMN escalated_at   timestamptz,
     ADD COLUMN paused_seconds bigint NOT NULL DEFAULT 0,  -- so long lapse stood still for questions
-    ADD COLUMN question       jsonb;                      -- the open one, as the card shows it
+    ADD COLUMN question       jsonb,                      -- the open one, as the card shows it
+    -- whether anybody could approve it: when and under which rules that was looked at last, and
+    -- under which its owner was told that nobody can
+    ADD COLUMN checked_at     timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN checked_rules  text,
+    ADD COLUMN told_rules     text[] NOT NULL DEFAULT '{}';
+CREATE INDEX environments_pending ON environments (checked_at) WHERE state = 'pending';
 CREATE INDEX environments_reminding ON environments (remind_at)
     WHERE state = 'pending' AND remind_at IS NOT NULL;
 

@@ -1,0 +1,282 @@
+#include "approvals/needed.h"
+
+#include "approvals/policy.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "lifecycle/say.h"
+#include "lifecycle/waiting.h"
+#include "store/audit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <talloc.h>
+
+enum { MENTIONS_MOST = 8 };
+
+/* The owner as the rules know them; where Slack cannot tell, by what the request says of them. */
+static const struct person *owner_of(const void *ctx, const struct needed *needed,
+                                     const struct environment *env)
+{
+    struct error err = {0};
+    struct person *person;
+    if (people_find(ctx, needed->people, needed->web, env->owner_workspace, env->owner_id,
+                    PEOPLE_RECENT, &person, &err))
+        return person;
+    person = talloc_zero(ctx, struct person);
+    person->workspace = env->owner_workspace;
+    person->id = env->owner_id;
+    person->name = env->owner_name;
+    person->mail = env->owner_mail;
+    person->rbac_user = talloc_asprintf(person, "slack:%s", env->owner_id);
+    person->groups = talloc_zero_array(person, const char *, 1);
+    return person;
+}
+
+static bool is_among(const char *const *list, const char *id)
+{
+    for (; list && *list; list++)
+        if (strcmp(*list, id) == 0)
+            return true;
+    return false;
+}
+
+/* ---- reminders ---- */
+
+/* Who could give a vote, and of which of the policy's groups they are. */
+struct candidates {
+    const char **approvers;
+    const char ***members; /* of each of policy.groups, in its order; NULL: cannot be told */
+};
+
+static bool find_candidates(const void *ctx, const struct needed *needed,
+                            const struct environment *env, const struct policy *policy,
+                            struct candidates *out, struct error *err)
+{
+    *out = (struct candidates){0};
+    if (!policy_approvers(ctx, needed->rules, needed->people, needed->web, policy,
+                          owner_of(ctx, needed, env), env->team, env->template, &out->approvers,
+                          err))
+        return false;
+    int count = cJSON_GetArraySize(policy->groups), i = 0;
+    const char ***members = talloc_zero_array(ctx, const char **, (unsigned)count + 1);
+    const cJSON *group;
+    cJSON_ArrayForEach (group, policy->groups)
+        if (!people_of_group(ctx, needed->people, needed->web, group->string, &members[i++], err))
+            return false;
+    out->members = members;
+    return true;
+}
+
+/* How many votes are wanted still: of anybody, and of each of the policy's groups. */
+struct wanted {
+    const char **voters;
+    int anybody, grouped, groups[32];
+};
+
+static bool count_wanted(const void *ctx, struct db *db, const struct environment *env,
+                         const struct policy *policy, struct wanted *out, struct error *err)
+{
+    char id[32], revision[16];
+    snprintf(id, sizeof id, "%" PRId64, env->id);
+    snprintf(revision, sizeof revision, "%d", env->revision);
+    struct rows *rows = db_query(ctx, db, err,
+                                 "SELECT user_id, to_json(groups) AS groups FROM decisions"
+                                 " WHERE environment = $1 AND revision = $2 AND word = 'approve'"
+                                 "  AND taken_back_at IS NULL",
+                                 P(id, revision));
+    if (!rows)
+        return false;
+    int count = rows_count(rows), i = 0;
+    *out = (struct wanted){.anybody = policy->count - count};
+    out->voters = talloc_zero_array(ctx, const char *, (unsigned)count + 1);
+    for (int row = 0; row < count; row++)
+        out->voters[row] = rows_text(rows, row, "user_id");
+    const cJSON *group, *each;
+    cJSON_ArrayForEach (group, policy->groups) {
+        int have = 0;
+        for (int row = 0; row < count; row++)
+            cJSON_ArrayForEach (each, rows_json(ctx, rows, row, "groups"))
+                have += cJSON_IsString(each) && strcmp(each->valuestring, group->string) == 0;
+        int more = (int)json_integer(group, "", 1) - have;
+        if (i < 32)
+            out->groups[i++] = more > 0 ? more : 0;
+        out->grouped += more > 0 ? more : 0;
+    }
+    return true;
+}
+
+/* Whether this one's vote is wanted. When the groups' votes make up the number, only theirs are. */
+static bool is_wanted(const struct candidates *all, const struct wanted *wanted, const char *id)
+{
+    if (is_among(wanted->voters, id))
+        return false;
+    if (wanted->anybody > wanted->grouped)
+        return true;
+    for (int i = 0; i < 32 && all->members && all->members[i]; i++)
+        if (wanted->groups[i] && is_among(all->members[i], id))
+            return true;
+    return false;
+}
+
+static const char *mention(const void *ctx, const char *id)
+{
+    return *id == 'U' || *id == 'W' ? talloc_asprintf(ctx, "<@%s>", id) : text_mrkdwn(ctx, id);
+}
+
+/* "<@U0A>, <@U0B> and 3 others: ", or "" when nobody is known by name. */
+static const char *names_of(const void *ctx, const struct candidates *all,
+                            const struct wanted *wanted)
+{
+    const char *shown[MENTIONS_MOST + 1];
+    size_t count = 0, more = 0;
+    for (const char **id = all->approvers; id && *id; id++) {
+        if (!is_wanted(all, wanted, *id))
+            continue;
+        if (count < MENTIONS_MOST)
+            shown[count++] = mention(ctx, *id);
+        else
+            more++;
+    }
+    if (more)
+        shown[count++] = text_count(ctx, (long)more, "other", "others");
+    return count ? talloc_asprintf(ctx, "%s: ", text_list(ctx, shown, count, "and")) : "";
+}
+
+/* The transaction of one reminder; nothing when another process gives it or it was decided. */
+static bool remind(void *ctx, const struct needed *needed, int64_t id, const struct policy *policy,
+                   const struct candidates *all, bool *done, struct error *err)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, id);
+    *done = false;
+    if (!db_begin(needed->db, DB_READ_WRITE, err))
+        return false;
+    struct rows *rows = db_query(ctx, needed->db, err,
+                                 "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
+                                 " WHERE e.id = $1 AND e.state = 'pending' AND e.remind_at <= now()"
+                                 " FOR UPDATE SKIP LOCKED",
+                                 P(text));
+    struct wanted wanted;
+    struct environment *env = rows && rows_count(rows) ? environment_from_row(ctx, rows, 0) : NULL;
+    if (!env || !count_wanted(ctx, needed->db, env, policy, &wanted, err)) {
+        db_rollback(needed->db);
+        return rows != NULL && !env;
+    }
+    *done = waiting_remind(needed->db, env, names_of(ctx, all, &wanted));
+    if (!db_commit(needed->db, err))
+        return false;
+    if (*done)
+        log_info("reminded", "env", env->cluster);
+    return true;
+}
+
+bool needed_remind(const struct needed *needed, int *taken, struct error *err)
+{
+    void *ctx = talloc_new(NULL);
+    *taken = 0;
+    struct rows *rows = db_query(ctx, needed->db, err,
+                                 "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
+                                 " WHERE e.state = 'pending' AND e.remind_at <= now()"
+                                 " ORDER BY e.remind_at LIMIT 20",
+                                 P0);
+    bool ok = rows != NULL;
+    for (int i = 0; ok && i < rows_count(rows); i++) {
+        struct environment *env = environment_from_row(ctx, rows, i);
+        struct policy policy = policy_read(env->template_copy);
+        struct candidates all;
+        struct error why = {0};
+        /* Better a reminder in time that names nobody than none. */
+        if (!find_candidates(ctx, needed, env, &policy, &all, &why))
+            log_warn("a reminder cannot name who is needed", "env", env->cluster, "error",
+                     why.text);
+        bool done = false;
+        ok = remind(ctx, needed, env->id, &policy, &all, &done, err);
+        *taken += done;
+    }
+    talloc_free(ctx);
+    return ok;
+}
+
+/* ---- can anybody? ---- */
+
+static void tell_gap(struct db *db, const struct environment *env, const struct needed *needed,
+                     const struct policy_gap *gap)
+{
+    cJSON *extra = json_object(env);
+    json_set_string(extra, "missing", gap->missing);
+    json_set_string(extra, "remedy", gap->remedy);
+    cJSON *detail = json_object(env);
+    json_set_string(detail, "missing", gap->missing);
+    json_set_string(detail, "rules", needed->rules_version);
+    audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "nobody-can-approve", env->state, env->state,
+              detail);
+    say(db, env, "thread", "nobody", extra);
+    say(db, env, "operators", "nobody-operators", extra);
+}
+
+/* The transaction of one look; nothing when another process is at it or it was decided. */
+static bool write_look(void *ctx, const struct needed *needed, int64_t id,
+                       const struct policy_gap *gap, bool *told, struct error *err)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, id);
+    if (!db_begin(needed->db, DB_READ_WRITE, err))
+        return false;
+    struct rows *rows = db_query(ctx, needed->db, err,
+                                 "SELECT " ENVIRONMENT_COLUMNS
+                                 ", $2 = ANY (e.told_rules) AS told FROM environments e"
+                                 " WHERE e.id = $1 AND e.state = 'pending' FOR UPDATE SKIP LOCKED",
+                                 P(text, needed->rules_version));
+    if (!rows || rows_count(rows) == 0) {
+        db_rollback(needed->db);
+        return rows != NULL;
+    }
+    struct environment *env = environment_from_row(ctx, rows, 0);
+    *told = gap->missing && !rows_true(rows, 0, "told");
+    db_send(needed->db,
+            "UPDATE environments SET checked_at = now(), checked_rules = $2, told_rules ="
+            " CASE WHEN $3::boolean THEN told_rules || $2::text ELSE told_rules END WHERE id = $1",
+            P(text, needed->rules_version, *told ? "t" : "f"));
+    if (*told)
+        tell_gap(needed->db, env, needed, gap);
+    if (!db_commit(needed->db, err))
+        return false;
+    if (*told)
+        log_warn("nobody can approve a request that waits", "env", env->cluster, "missing",
+                 gap->missing);
+    return true;
+}
+
+bool needed_check(const struct needed *needed, int *taken, struct error *err)
+{
+    void *ctx = talloc_new(NULL);
+    *taken = 0;
+    struct rows *rows = db_query(ctx, needed->db, err,
+                                 "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
+                                 " WHERE e.state = 'pending' AND (e.checked_rules IS DISTINCT"
+                                 "  FROM $1 OR e.checked_at < now() - interval '3 minutes')"
+                                 " ORDER BY e.checked_at LIMIT 20",
+                                 P(needed->rules_version));
+    bool ok = rows != NULL, known = true;
+    for (int i = 0; ok && known && i < rows_count(rows); i++) {
+        struct environment *env = environment_from_row(ctx, rows, i);
+        struct policy policy = policy_read(env->template_copy);
+        struct policy_gap gap;
+        struct error why = {0};
+        const char *who;
+        bool told = false;
+        /* Where Slack cannot tell now, the next round asks again. */
+        known = policy_look_for_gap(ctx, needed->rules, needed->people, needed->web, &policy,
+                                    owner_of(ctx, needed, env), env->team, env->template, &who,
+                                    &gap, &why);
+        if (known)
+            ok = write_look(ctx, needed, env->id, &gap, &told, err);
+        else
+            log_info("whether a request can be approved is not known now", "env", env->cluster,
+                     "error", why.text);
+        *taken += told;
+    }
+    talloc_free(ctx);
+    return ok;
+}

@@ -1,0 +1,28 @@
+/* Whom a request still waits for: they are reminded, and when the rules leave nobody who could
+   approve it, that is said. Asks Slack who is in which group, outside of transactions. */
+#ifndef APPROVALS_NEEDED_H
+#define APPROVALS_NEEDED_H
+
+#include "approvals/people.h"
+#include "store/db.h"
+
+/* What it takes; the calling thread's own connections. */
+struct needed {
+    struct db *db;
+    struct slack_web *web;
+    struct people *people;
+    const struct rbac *rules;
+    const char *rules_version;
+};
+
+/* Gives the reminders that are due, each in a transaction of its own: *taken is how many. Any
+   number of processes may do it side by side. False when the database cannot be asked. */
+bool needed_remind(const struct needed *needed, int *taken, struct error *err);
+
+/* Looks whether the pending requests can be approved at all: those that were not looked at under
+   these rules yet, and the others every few minutes, for groups change too. Whose request nobody
+   can approve is told what is missing, and the operators are, once for each version of the rules.
+   *taken: how many were told of. */
+bool needed_check(const struct needed *needed, int *taken, struct error *err);
+
+#endif
