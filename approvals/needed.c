@@ -208,7 +208,7 @@ static void tell_gap(struct db *db, const struct environment *env, const struct 
     json_set_string(extra, "remedy", gap->remedy);
     cJSON *detail = json_object(env);
     json_set_string(detail, "missing", gap->missing);
-    json_set_string(detail, "rules", needed->rules_version);
+    json_set_string(detail, "rules", rbac_version(needed->rules));
     audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "nobody-can-approve", env->state, env->state,
               detail);
     say(db, env, "thread", "nobody", extra);
@@ -227,7 +227,7 @@ static bool write_look(void *ctx, const struct needed *needed, int64_t id,
                                  "SELECT " ENVIRONMENT_COLUMNS
                                  ", $2 = ANY (e.told_rules) AS told FROM environments e"
                                  " WHERE e.id = $1 AND e.state = 'pending' FOR UPDATE SKIP LOCKED",
-                                 P(text, needed->rules_version));
+                                 P(text, rbac_version(needed->rules)));
     if (!rows || rows_count(rows) == 0) {
         db_rollback(needed->db);
         return rows != NULL;
@@ -237,7 +237,7 @@ static bool write_look(void *ctx, const struct needed *needed, int64_t id,
     db_send(needed->db,
             "UPDATE environments SET checked_at = now(), checked_rules = $2, told_rules ="
             " CASE WHEN $3::boolean THEN told_rules || $2::text ELSE told_rules END WHERE id = $1",
-            P(text, needed->rules_version, *told ? "t" : "f"));
+            P(text, rbac_version(needed->rules), *told ? "t" : "f"));
     if (*told)
         tell_gap(needed->db, env, needed, gap);
     if (!db_commit(needed->db, err))
@@ -257,7 +257,7 @@ bool needed_check(const struct needed *needed, int *taken, struct error *err)
                                  " WHERE e.state = 'pending' AND (e.checked_rules IS DISTINCT"
                                  "  FROM $1 OR e.checked_at < now() - interval '3 minutes')"
                                  " ORDER BY e.checked_at LIMIT 20",
-                                 P(needed->rules_version));
+                                 P(rbac_version(needed->rules)));
     bool ok = rows != NULL, known = true;
     for (int i = 0; ok && known && i < rows_count(rows); i++) {
         struct environment *env = environment_from_row(ctx, rows, i);

@@ -12,7 +12,6 @@ struct needed {
     struct slack_web *web;
     struct people *people;
     const struct rbac *rules;
-    const char *rules_version;
 };
 
 /* Gives the reminders that are due, each in a transaction of its own: *taken is how many. Any

@@ -145,12 +145,13 @@ static void after_commit(void *user, unsigned notes)
 enum { COUNT_ROUNDS = 5 };
 
 /* What the time brings, and whom requests wait for; *taken: how much was done. */
-static bool clock_round(struct server *server, const struct needed *needed, int *taken,
-                        struct error *err)
+static bool clock_round(struct server *server, struct needed *needed, int *taken, struct error *err)
 {
     int reminded = 0, told = 0;
+    needed->rules = rules_hold(server->app.rules);
     bool ok = clock_tick(needed->db, taken, err) && needed_remind(needed, &reminded, err) &&
               needed_check(needed, &told, err);
+    rules_let_go(server->app.rules, needed->rules);
     if (*taken + reminded + told)
         after_commit(server, DB_NOTE_ALL);
     return ok;
@@ -167,8 +168,6 @@ static void *clock_thread(void *user)
         .db = db,
         .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
         .people = server->app.people,
-        .rules = server->app.rules,
-        .rules_version = "",
     };
     bool well = true;
     for (unsigned round = 0; !atomic_load(&server->stopping); round++) {
