@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "lifecycle/say.h"
+#include "lifecycle/states.h"
 #include "lifecycle/waiting.h"
 #include "store/audit.h"
 
@@ -11,8 +12,35 @@
 #include <stdio.h>
 #include <string.h>
 #include <talloc.h>
+#include <time.h>
 
-enum { MENTIONS_MOST = 8 };
+enum {
+    MENTIONS_MOST = 8,
+    REST_S = 10,     /* an answer that does not come costs the clock seconds */
+    PATIENCE_S = 300 /* with a reminder, while Slack cannot tell who is needed */
+};
+
+static int64_t monotonic_s(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return at.tv_sec;
+}
+
+/* Whether Slack may be asked; when it could not answer just now, not. */
+static bool may_ask(const struct needed *needed)
+{
+    return monotonic_s() >= needed->rests_until;
+}
+
+static bool unanswered(struct needed *needed, const struct environment *env,
+                       const struct error *why)
+{
+    needed->rests_until = monotonic_s() + REST_S;
+    log_info("who could approve a request is not known now", "env", env->cluster, "error",
+             why->text);
+    return false;
+}
 
 /* The owner as the rules know them; where Slack cannot tell, by what the request says of them. */
 static const struct person *owner_of(const void *ctx, const struct needed *needed,
@@ -171,7 +199,21 @@ static bool remind(void *ctx, const struct needed *needed, int64_t id, const str
     return true;
 }
 
-bool needed_remind(const struct needed *needed, int *taken, struct error *err)
+/* Better a reminder that names nobody than none; better one that names them than one at once. */
+static bool remind_one(void *ctx, struct needed *needed, struct environment *env, bool *done,
+                       struct error *err)
+{
+    struct policy policy = policy_read(env->template_copy);
+    struct candidates all = {0};
+    struct error why = {0};
+    bool known = may_ask(needed) && (find_candidates(ctx, needed, env, &policy, &all, &why) ||
+                                     unanswered(needed, env, &why));
+    time_t since = env->now - waiting_remind_at(env, &lifecycle_rules);
+    *done = false;
+    return (!known && since < PATIENCE_S) || remind(ctx, needed, env->id, &policy, &all, done, err);
+}
+
+bool needed_remind(struct needed *needed, int *taken, struct error *err)
 {
     void *ctx = talloc_new(NULL);
     *taken = 0;
@@ -182,16 +224,8 @@ bool needed_remind(const struct needed *needed, int *taken, struct error *err)
                                  P0);
     bool ok = rows != NULL;
     for (int i = 0; ok && i < rows_count(rows); i++) {
-        struct environment *env = environment_from_row(ctx, rows, i);
-        struct policy policy = policy_read(env->template_copy);
-        struct candidates all;
-        struct error why = {0};
-        /* Better a reminder in time that names nobody than none. */
-        if (!find_candidates(ctx, needed, env, &policy, &all, &why))
-            log_warn("a reminder cannot name who is needed", "env", env->cluster, "error",
-                     why.text);
-        bool done = false;
-        ok = remind(ctx, needed, env->id, &policy, &all, &done, err);
+        bool done;
+        ok = remind_one(ctx, needed, environment_from_row(ctx, rows, i), &done, err);
         *taken += done;
     }
     talloc_free(ctx);
@@ -248,7 +282,7 @@ static bool write_look(void *ctx, const struct needed *needed, int64_t id,
     return true;
 }
 
-bool needed_check(const struct needed *needed, int *taken, struct error *err)
+bool needed_check(struct needed *needed, int *taken, struct error *err)
 {
     void *ctx = talloc_new(NULL);
     *taken = 0;
@@ -258,23 +292,20 @@ bool needed_check(const struct needed *needed, int *taken, struct error *err)
                                  "  FROM $1 OR e.checked_at < now() - interval '3 minutes')"
                                  " ORDER BY e.checked_at LIMIT 20",
                                  P(rbac_version(needed->rules)));
-    bool ok = rows != NULL, known = true;
-    for (int i = 0; ok && known && i < rows_count(rows); i++) {
+    bool ok = rows != NULL;
+    for (int i = 0; ok && may_ask(needed) && i < rows_count(rows); i++) {
         struct environment *env = environment_from_row(ctx, rows, i);
         struct policy policy = policy_read(env->template_copy);
         struct policy_gap gap;
         struct error why = {0};
         const char *who;
         bool told = false;
-        /* Where Slack cannot tell now, the next round asks again. */
-        known = policy_look_for_gap(ctx, needed->rules, needed->people, needed->web, &policy,
-                                    owner_of(ctx, needed, env), env->team, env->template, &who,
-                                    &gap, &why);
-        if (known)
+        if (policy_look_for_gap(ctx, needed->rules, needed->people, needed->web, &policy,
+                                owner_of(ctx, needed, env), env->team, env->template, &who, &gap,
+                                &why))
             ok = write_look(ctx, needed, env->id, &gap, &told, err);
         else
-            log_info("whether a request can be approved is not known now", "env", env->cluster,
-                     "error", why.text);
+            unanswered(needed, env, &why);
         *taken += told;
     }
     talloc_free(ctx);

@@ -12,16 +12,18 @@ struct needed {
     struct slack_web *web;
     struct people *people;
     const struct rbac *rules;
+    int64_t rests_until; /* its own: Slack could not tell, and is not asked again at once */
 };
 
-/* Gives the reminders that are due, each in a transaction of its own: *taken is how many. Any
-   number of processes may do it side by side. False when the database cannot be asked. */
-bool needed_remind(const struct needed *needed, int *taken, struct error *err);
+/* Gives the reminders that are due (when Slack cannot tell who is needed, some minutes later,
+   without names), each in a transaction of its own: *taken is how many. Any number of processes may
+   do it side by side. False when the database cannot be asked. */
+bool needed_remind(struct needed *needed, int *taken, struct error *err);
 
 /* Looks whether the pending requests can be approved at all: those that were not looked at under
    these rules yet, and the others every few minutes, for groups change too. Whose request nobody
    can approve is told what is missing, and the operators are, once for each version of the rules.
    *taken: how many were told of. */
-bool needed_check(const struct needed *needed, int *taken, struct error *err);
+bool needed_check(struct needed *needed, int *taken, struct error *err);
 
 #endif

@@ -379,6 +379,19 @@ def test_a_reminder_comes_in_time_when_slack_cannot_tell_who_is_needed(company, 
     assert told["text"].startswith(":bell: *payments/demo* of developer still waits for ")
 
 
+def test_a_reminder_waits_a_little_for_slack_to_tell_who_is_needed(company, tmp_path):
+    c = with_policy(company, tmp_path, remind=["1h"])
+    bot = c.serve()
+    ask(c, "U0DEV", "create small demo")
+    c.message("demo", "card")
+    bot.stop()
+    c.slack.fault("usergroups.list", "error", error="internal_error", count=1)
+    waited(c, "demo", "61 minutes")
+    bot.start().wait_ready()
+    _, told = said_under(c, "demo", "card", ":bell:", 40)
+    assert "<@U0APPR>, <@U0APPR2> and <@U0APPR3>: " in told["text"]
+
+
 def look_again(c):
     c.database.query("UPDATE environments SET checked_at = now() - interval '1 hour' RETURNING 1")
 
@@ -433,3 +446,37 @@ def test_what_is_automatic_needs_nobody_and_everything_else_the_whole_policy(com
                           " ON e.id = m.environment WHERE m.place LIKE 'card%%'"
                           " AND e.name IN ('one', 'two')") == 0
     assert {c.environment_row(n)["state"] for n in ("three", "four", "five")} == {"pending"}
+
+
+def test_new_rules_under_which_nobody_can_approve_are_told_of_once_each(company, tmp_path):
+    rules = tmp_path / "rbac"
+    shutil.copytree(os.path.join(ROOT, "deploy", "rbac"), rules)
+    binding = (rules / "team-payments.yaml").read_text()
+    c = with_policy(company, tmp_path, rules=str(rules), lapse="1d")
+    bot = c.serve()
+    ask(c, "U0DEV", "create small demo")
+    c.message("demo", "card")
+
+    def under_new_rules(text):
+        bot.stop()
+        version = c.environment_row("demo")["checked_rules"]
+        (rules / "team-payments.yaml").write_text(text)
+        bot.start().wait_ready()
+        c.slack.wait_for(lambda: c.environment_row("demo")["checked_rules"] != version,
+                         "the request is looked at again", 30)
+        c.settle(30)
+        return c.thread_text("demo").count("nobody can approve")
+
+    nobody = binding.replace("slack:platform-approvers", "slack:nobody-there")
+    assert nobody != binding
+    assert under_new_rules(nobody) == 1
+    _, told = in_thread(c, "demo", "nobody can approve")
+    assert "the rules name no one but the requester for `approve`" in told["text"]
+    assert under_new_rules(binding) == 1
+    assert under_new_rules(nobody + "# as before\n") == 2
+    assert under_new_rules(nobody) == 2  # these are known already
+    assert len([m for m in c.slack.messages("C0OPS") if "nobody can give" in m["text"]]) == 2
+    # Mended, it can be approved.
+    under_new_rules(binding)
+    c.approve("demo")
+    c.wait_state("demo", "queued", "creating", "ready")
