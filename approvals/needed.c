@@ -249,6 +249,29 @@ static void tell_gap(struct db *db, const struct environment *env, const struct 
     say(db, env, "operators", "nobody-operators", extra);
 }
 
+/* Notes the look, once the request is found to wait still; *told: of this gap it is to be told now,
+   which is noted too. */
+static bool note_look(void *ctx, const struct needed *needed, const struct environment *env,
+                      bool gap, bool *told, struct error *err)
+{
+    char id[32];
+    snprintf(id, sizeof id, "%" PRId64, env->id);
+    struct rows *rows = db_query(
+        ctx, needed->db, err,
+        "WITH before AS (SELECT told FROM looks WHERE environment = $1::bigint),"
+        " news AS (SELECT $3::boolean AND NOT EXISTS (SELECT FROM before"
+        "  WHERE $2::text = ANY (told)) AS told)"
+        "INSERT INTO looks (environment, rules, told) SELECT $1::bigint, $2::text,"
+        "  CASE WHEN news.told THEN ARRAY[$2::text] ELSE '{}' END FROM news"
+        " ON CONFLICT (environment) DO UPDATE SET looked_at = now(), rules = excluded.rules,"
+        "  told = looks.told || excluded.told"
+        " RETURNING (SELECT told FROM news) AS told",
+        P(id, rbac_version(needed->rules), gap ? "t" : "f"));
+    if (rows)
+        *told = rows_true(rows, 0, "told");
+    return rows != NULL;
+}
+
 /* The transaction of one look; nothing when another process is at it or it was decided. */
 static bool write_look(void *ctx, const struct needed *needed, int64_t id,
                        const struct policy_gap *gap, bool *told, struct error *err)
@@ -258,20 +281,14 @@ static bool write_look(void *ctx, const struct needed *needed, int64_t id,
     if (!db_begin(needed->db, DB_READ_WRITE, err))
         return false;
     struct rows *rows = db_query(ctx, needed->db, err,
-                                 "SELECT " ENVIRONMENT_COLUMNS
-                                 ", $2 = ANY (e.told_rules) AS told FROM environments e"
+                                 "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
                                  " WHERE e.id = $1 AND e.state = 'pending' FOR UPDATE SKIP LOCKED",
-                                 P(text, rbac_version(needed->rules)));
-    if (!rows || rows_count(rows) == 0) {
+                                 P(text));
+    struct environment *env = rows && rows_count(rows) ? environment_from_row(ctx, rows, 0) : NULL;
+    if (!env || !note_look(ctx, needed, env, gap->missing != NULL, told, err)) {
         db_rollback(needed->db);
-        return rows != NULL;
+        return rows != NULL && !env;
     }
-    struct environment *env = environment_from_row(ctx, rows, 0);
-    *told = gap->missing && !rows_true(rows, 0, "told");
-    db_send(needed->db,
-            "UPDATE environments SET checked_at = now(), checked_rules = $2, told_rules ="
-            " CASE WHEN $3::boolean THEN told_rules || $2::text ELSE told_rules END WHERE id = $1",
-            P(text, rbac_version(needed->rules), *told ? "t" : "f"));
     if (*told)
         tell_gap(needed->db, env, needed, gap);
     if (!db_commit(needed->db, err))
@@ -288,9 +305,10 @@ bool needed_check(struct needed *needed, int *taken, struct error *err)
     *taken = 0;
     struct rows *rows = db_query(ctx, needed->db, err,
                                  "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
-                                 " WHERE e.state = 'pending' AND (e.checked_rules IS DISTINCT"
-                                 "  FROM $1 OR e.checked_at < now() - interval '3 minutes')"
-                                 " ORDER BY e.checked_at LIMIT 20",
+                                 " LEFT JOIN looks l ON l.environment = e.id"
+                                 " WHERE e.state = 'pending' AND (l.rules IS DISTINCT FROM $1"
+                                 "  OR l.looked_at < now() - interval '3 minutes')"
+                                 " ORDER BY l.looked_at NULLS FIRST LIMIT 20",
                                  P(rbac_version(needed->rules)));
     bool ok = rows != NULL;
     for (int i = 0; ok && may_ask(needed) && i < rows_count(rows); i++) {

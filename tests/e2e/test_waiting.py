@@ -88,6 +88,7 @@ def test_an_escalated_card_stands_in_both_channels_and_both_stay_true(company, t
     c = with_policy(company, tmp_path, count=2, lapse="12h",
                     escalate={"after": "4h", "channel": "C0GEN"})
     c.serve()
+    c.serve()
     ask(c, "U0DEV", "create small demo --reason 'try it'")
     first = c.message("demo", "card")
     assert first[0] == "C0PLAT"
@@ -99,6 +100,7 @@ def test_an_escalated_card_stands_in_both_channels_and_both_stay_true(company, t
         said_under(c, "demo", place, "shown in <#C0GEN> now")
     c.settle()
     assert len([t for t in under(c, "demo", "card") if "shown in" in t]) == 1
+    assert len([m for m in c.slack.messages("C0GEN") if "developer asks for" in m["text"]]) == 1
 
     # A vote on either shows on both; so does the decision.
     press(c, "U0APPR", channel, copy, "approve")
@@ -176,6 +178,8 @@ def test_a_question_goes_to_the_owner_and_the_answer_comes_back(company, tmp_pat
         assert words in shown["text"] and "ask" in actions(shown)
     whispered = c.slack.wait_for(lambda: c.slack.whispers("U0APPR"), "the approver is told", 30)
     assert "<@U0DEV> is asked" in whispered[-1]
+
+    assert "approver asks: “Why" in ask(c, "U0DEV", "show demo")
 
     # One at a time; only the owner answers.
     assert "waits for its answer" in ask(c, "U0APPR2", "ask demo and why now?")
@@ -393,7 +397,7 @@ def test_a_reminder_waits_a_little_for_slack_to_tell_who_is_needed(company, tmp_
 
 
 def look_again(c):
-    c.database.query("UPDATE environments SET checked_at = now() - interval '1 hour' RETURNING 1")
+    c.database.query("UPDATE looks SET looked_at = now() - interval '1 hour' RETURNING 1")
 
 
 def test_when_nobody_can_approve_any_more_it_is_said_once(company, tmp_path):
@@ -415,7 +419,7 @@ def test_when_nobody_can_approve_any_more_it_is_said_once(company, tmp_path):
                               in m["text"]], "the operators are told", 30)
     look_again(c)
     c.slack.wait_for(lambda: c.database.one(
-        "SELECT checked_at > now() - interval '1 minute' FROM environments"), "it is looked again",
+        "SELECT looked_at > now() - interval '1 minute' FROM looks"), "it is looked again",
         30)
     c.settle(30)
     assert c.thread_text("demo").count("nobody can approve") == 1
@@ -459,10 +463,10 @@ def test_new_rules_under_which_nobody_can_approve_are_told_of_once_each(company,
 
     def under_new_rules(text):
         bot.stop()
-        version = c.environment_row("demo")["checked_rules"]
+        version = c.database.one("SELECT rules FROM looks")
         (rules / "team-payments.yaml").write_text(text)
         bot.start().wait_ready()
-        c.slack.wait_for(lambda: c.environment_row("demo")["checked_rules"] != version,
+        c.slack.wait_for(lambda: c.database.one("SELECT rules FROM looks") != version,
                          "the request is looked at again", 30)
         c.settle(30)
         return c.thread_text("demo").count("nobody can approve")

@@ -4,13 +4,8 @@ ALTER TABLE environments
     ADD COLUMN remind_at      timestamptz,                -- when the next one is due
     ADD COLUMN escalated_at   timestamptz,
     ADD COLUMN paused_seconds bigint NOT NULL DEFAULT 0,  -- so long lapse stood still for questions
-    ADD COLUMN question       jsonb,                      -- the open one, as the card shows it
-    -- whether anybody could approve it: when and under which rules that was looked at last, and
-    -- under which its owner was told that nobody can
-    ADD COLUMN checked_at     timestamptz NOT NULL DEFAULT now(),
-    ADD COLUMN checked_rules  text,
-    ADD COLUMN told_rules     text[] NOT NULL DEFAULT '{}';
-CREATE INDEX environments_pending ON environments (checked_at) WHERE state = 'pending';
+    ADD COLUMN question       jsonb;                      -- the open one, as the card shows it
+CREATE INDEX environments_pending ON environments (id) WHERE state = 'pending';
 CREATE INDEX environments_reminding ON environments (remind_at)
     WHERE state = 'pending' AND remind_at IS NOT NULL;
 
@@ -27,3 +22,12 @@ CREATE TABLE questions (
     answered_at timestamptz
 );
 CREATE INDEX questions_by_environment ON questions (environment, id);
+
+-- Whether anybody could approve a request: when and under which version of the rules that was
+-- looked at last, and under which its owner was told that nobody can.
+CREATE TABLE looks (
+    environment bigint PRIMARY KEY REFERENCES environments (id),
+    looked_at   timestamptz NOT NULL DEFAULT now(),
+    rules       text NOT NULL,
+    told        text[] NOT NULL DEFAULT '{}'
+);
