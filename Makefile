@@ -79,13 +79,14 @@ DEBS_DEMO  := postgresql python3 python3-aiohttp python3-psycopg2 python3-yaml
 DEBS_TOUR  := python3-selenium chromium chromium-driver
 DEBS_TEST  := libcmocka-dev postgresql python3 python3-pytest python3-pytest-xdist python3-aiohttp \
               python3-psycopg2 python3-botocore python3-yaml python3-selenium chromium chromium-driver \
-              fonts-lato fonts-noto-color-emoji
+              python3-cryptography python3-kubernetes fonts-lato fonts-noto-color-emoji
 DEBS_CHECK := clang-format cppcheck valgrind
 
 deps: ## install what building needs
 	@deploy/install-packages building $(DEBS_BUILD)
 deps-test: deps
 	@deploy/install-packages testing $(DEBS_TEST)
+	@command -v kubectl >/dev/null || deploy/install-packages testing kubernetes-client
 	@{ command -v node && command -v npm; } >/dev/null || deploy/install-packages testing nodejs npm
 	@$(MAKE) --no-print-directory $(SDK)
 deps-check: deps-test

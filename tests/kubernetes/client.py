@@ -1,0 +1,64 @@
+"""The tests' hand on the stand-in API server."""
+
+import json
+import os
+import shutil
+import subprocess
+import urllib.request
+
+
+class Kubernetes:
+    def __init__(self, url, kubectl=None):
+        self.url = url
+        info = self.get("/control/info")
+        self.folder, self.port = info["folder"], info["port"]
+        self.server = f"https://127.0.0.1:{self.port}"
+        self.program = kubectl or os.environ.get("ENVBOT_KUBECTL") or shutil.which("kubectl")
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
+            return json.load(answer)
+
+    def change(self, **wish):
+        request = urllib.request.Request(self.url + "/control/change", json.dumps(wish).encode(),
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def fault(self, kind, count=1, **more):
+        """The next calls: slow (seconds), hang, cut, status (code, retry_after). count=-1: all."""
+        self.change(fault={"kind": kind, "count": count, **more})
+
+    def well(self):
+        self.change(clear=True)
+
+    def away(self):
+        self.change(away=True)
+
+    def back(self):
+        self.change(away=False)
+
+    def seen(self):
+        return self.get("/control/seen")
+
+    def reviews(self):
+        return self.seen()["reviews"]
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def kubectl(self, *words, config="admin.yaml", text=None):
+        """A run of kubectl, which somebody else wrote."""
+        home = self.path("home")
+        os.makedirs(home, exist_ok=True)
+        return subprocess.run(
+            [self.program, "--kubeconfig", self.path(config), "--cache-dir", home, *words],
+            input=text, text=True, capture_output=True, timeout=120,
+            env={"HOME": home, "PATH": os.environ["PATH"]})
+
+    def apply(self, *paths):
+        """kubectl apply -f of each path; a path that begins with a line break is a manifest."""
+        for path in paths:
+            text = path if "\n" in path else None
+            run = self.kubectl("apply", "-f", "-" if text else path, text=text)
+            assert run.returncode == 0, run.stderr
