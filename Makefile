@@ -9,7 +9,7 @@ WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
 SANITIZE :=
 HARDEN  := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
 OPTIM   := $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-O2)
-PACKAGES := libwebsockets libcurl libcjson libpq yaml-0.1 libcrypto talloc
+PACKAGES := libwebsockets libcurl libcjson libpq yaml-0.1 libcrypto talloc libqrencode
 # Libraries' headers are "system" headers: our warnings are about our code.
 LIBFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)))
 CFLAGS  = -std=c11 -D_GNU_SOURCE -DENVBOT_VERSION='"$(VERSION)"' -g $(OPTIM) $(WARN) $(HARDEN) \
@@ -74,12 +74,13 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIBRARY)
 
 # What a fresh Debian 12 needs, by what it is for.
 DEBS_BUILD := build-essential pkg-config libwebsockets-dev libcurl4-openssl-dev libcjson-dev libpq-dev \
-              libyaml-dev libssl-dev libtalloc-dev uthash-dev
+              libyaml-dev libssl-dev libtalloc-dev uthash-dev libqrencode-dev
 DEBS_DEMO  := postgresql python3 python3-aiohttp python3-psycopg2 python3-yaml
 DEBS_TOUR  := python3-selenium chromium chromium-driver
 DEBS_TEST  := libcmocka-dev postgresql python3 python3-pytest python3-pytest-xdist python3-aiohttp \
               python3-psycopg2 python3-botocore python3-yaml python3-selenium chromium chromium-driver \
-              python3-cryptography python3-kubernetes fonts-lato fonts-noto-color-emoji
+              python3-cryptography python3-kubernetes oathtool python3-pyzbar fonts-lato \
+              fonts-noto-color-emoji
 DEBS_CHECK := clang-format cppcheck valgrind
 
 deps: ## install what building needs

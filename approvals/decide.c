@@ -76,6 +76,11 @@ static bool allowed(const void *ctx, const struct rbac *rules, const struct pers
     if (own && !policy->self && decision->word == DECISION_APPROVE)
         return error_set(err, ERROR_DENIED,
                          "Nobody approves their own request. Somebody else has to.");
+    if (policy->code && decision->word == DECISION_APPROVE && !decision->proved)
+        return error_set(err, ERROR_DENIED,
+                         "Use the button Approve on the card of %s: this template asks for a "
+                         "one-time code, and a command is no place for one. Nothing was decided.",
+                         env->name);
     if (decision->word == DECISION_DENY && !*decision->reason)
         return error_set(err, ERROR_USAGE, "Say why: the requester gets to read it.");
     return true;

@@ -13,6 +13,7 @@ struct decision {
     enum decision_word word;
     const char *reason; /* "" for none; a deny needs one */
     int revision;       /* of the card that was clicked; 0: typed, the present one */
+    bool proved; /* a one-time code was right (approvals/code.h), or is yet to be asked for */
 };
 
 /* Inside the caller's transaction, env locked. Checks state, revision, identity and rules; writes

@@ -13,6 +13,7 @@ struct policy policy_read(const cJSON *template_source)
     struct policy policy = {
         .count = (int)json_integer(section, "count", 1),
         .self = json_true(section, "self"),
+        .code = json_true(section, "code"),
         .groups = json_at(section, "groups"),
         .automatic = json_at(section, "automatic"),
     };

@@ -9,6 +9,7 @@
 struct policy {
     int count;              /* different people */
     bool self;              /* may the requester's own word count */
+    bool code;              /* approvers prove themselves with a one-time code */
     const cJSON *groups;    /* {"slack:security": 1}, or NULL */
     const cJSON *automatic; /* lines of conditions, or NULL */
 };

@@ -1,11 +1,13 @@
 #include "config.h"
 
 #include "base/duration.h"
+#include "base/seal.h"
 #include "base/text.h"
 #include "base/tree.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +62,7 @@ static const struct setting {
     {"rbac.source", TEXT, AT(rbac.source), "files", 0, 0, "files", NULL},
     {"rbac.path", TEXT, AT(rbac.path), "/etc/envbot/rbac", 0, 0, NULL, NULL},
     {"rbac.user_name", TEXT, AT(rbac.user_name), "slack", 0, 0, "slack|email", NULL},
+    {"approvals.code_key", SECRET, AT(approvals.code_key), "", 0, 0, NULL, NULL},
     {"templates", TEXT, AT(templates), "/etc/envbot/templates", 0, 0, NULL, NULL},
     {"operators.channel", TEXT, AT(operators.channel), "", 0, 0, NULL, NULL},
     {"http.listen", TEXT, AT(http.listen), "127.0.0.1:8080", 0, 0, NULL, NULL},
@@ -408,6 +411,12 @@ static void check_together(struct reading *r)
                 "heartbeat loses the job");
     if (strncmp(c->slack.command, "/", 1) != 0)
         problem(r, NULL, "slack.command: begins with a slash, like /env");
+    uint8_t key[SEAL_KEY];
+    if (*c->approvals.code_key && !seal_key(c->approvals.code_key, key))
+        problem(r, NULL,
+                "approvals.code_key: 32 bytes are wanted, as base64 or hexadecimal; `openssl rand "
+                "-base64 32` makes them");
+    OPENSSL_cleanse(key, sizeof key);
     size_t length = strlen(c->slack.api_url);
     if (length && c->slack.api_url[length - 1] != '/')
         r->config->slack.api_url = talloc_asprintf(r->config, "%s/", c->slack.api_url);

@@ -57,6 +57,9 @@ struct config {
     struct {
         const char *source, *path, *user_name;
     } rbac;
+    struct {
+        const char *code_key; /* a secret: seals those of one-time codes; "" for none */
+    } approvals;
     const char *templates;
     struct {
         const char *channel;

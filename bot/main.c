@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "config.h"
+#include "enrol.h"
 #include "jobs/job.h"
 #include "lifecycle/report.h"
 #include "lifecycle/states.h"
@@ -137,6 +138,21 @@ static int check_slack(void *ctx, const struct config *config)
     return tell("Slack", ok ? NULL : err.text);
 }
 
+/* Who is to prove themselves with a code needs a key that keeps the secrets. */
+static int check_codes(void *ctx, const struct config *config, const struct template_set *templates)
+{
+    char *wanting = talloc_strdup(ctx, "");
+    for (int i = 0; i < templates->count && !*config->approvals.code_key; i++)
+        if (json_true(templates->items[i].source, "approval.code"))
+            wanting = talloc_asprintf_append(
+                wanting,
+                "the template %s asks for one-time codes (approval.code), and there is no key to "
+                "keep their secrets with: put one into a file (openssl rand -base64 32) and set "
+                "approvals.code_key_file\n",
+                templates->items[i].name);
+    return tell("one-time codes", wanting);
+}
+
 static int check_main(struct arguments *arguments)
 {
     void *ctx = arguments->ctx;
@@ -153,6 +169,7 @@ static int check_main(struct arguments *arguments)
     lifecycle_configure(config);
     templates_read(ctx, config->templates, &templates, &problems);
     wrong += tell("templates of environments", problems);
+    wrong += check_codes(ctx, config, templates);
     wording_read(ctx, config->templates, &wording, &problems);
     wrong += tell("templates of messages and mail", problems);
     if (!rbac_read(ctx, config->rbac.path, &rules, &problems, &err))
@@ -301,15 +318,33 @@ static int report_main(struct arguments *arguments)
     return DONE;
 }
 
+static int enrol_main(struct arguments *arguments)
+{
+    const char *user = NULL;
+    bool remove = false;
+    for (int i = 0; i < arguments->count; i++) {
+        const char *word = arguments->words[i];
+        if (strcmp(word, "--remove") == 0)
+            remove = true;
+        else if (*word == '-' || user)
+            return misuse("%s was not expected here", word);
+        else
+            user = word;
+    }
+    if (!user)
+        return misuse("`envbot enrol` takes a Slack user id, like U0123ABCD%s", "");
+    struct config *config = configuration(arguments);
+    return config ? enrol(config, user, remove) : FAILED;
+}
+
 static const struct subcommand {
     const char *name; /* its page is manual_find(name) */
     subcommand_fn *run;
     int most; /* words that it takes at most */
 } subcommands[] = {
-    {"serve", serve_main, 0},     {"job", job_main, 1},
-    {"migrate", migrate_main, 0}, {"check", check_main, 0},
-    {"render", render_main, 99},  {"can", can_main, 99},
-    {"report", report_main, 99},  {NULL, NULL, 0},
+    {"serve", serve_main, 0},    {"job", job_main, 1},        {"migrate", migrate_main, 0},
+    {"check", check_main, 0},    {"render", render_main, 99}, {"can", can_main, 99},
+    {"report", report_main, 99}, {"enrol", enrol_main, 99},   {NULL, NULL, 0},
 };
 
 static const struct subcommand *find(const char *name)

@@ -49,6 +49,30 @@ const struct manual manuals[] = {
      "  --month M     the month, as 2026-11; the present one when not given\n"
      "  --csv         as CSV with a header, for a spreadsheet\n",
      NULL, "  envbot report payments --month 2026-11 --csv > payments.csv\n"},
+    {"enrol", "USER [--remove]", "give an approver a secret for one-time codes",
+     "Templates with approval.code let an approval count only together with a code from the\n"
+     "approver's authenticator app: the answer to a stolen Slack session. USER is a Slack user id\n"
+     "(a person's profile, More, Copy member ID); Slack is asked who that is, and guests, bots,\n"
+     "deactivated people and those of other workspaces are refused.\n"
+     "\n"
+     "Shows a QR code and the secret, once, on this terminal: sit beside the person, or show it "
+     "to\n"
+     "them in a call. Enrolling somebody again makes a new secret and ends the old one, which "
+     "also\n"
+     "is what to do when a telephone was lost or codes are locked. Codes are those of RFC 6238\n"
+     "(SHA-1, 6 digits, 30 seconds; one step early or late will do, and each counts once). Five\n"
+     "wrong ones in a row lock a person's codes for fifteen minutes and tell the operators.\n"
+     "\n"
+     "Secrets lie in the database encrypted (AES-256-GCM) with a key of 32 bytes, as base64 or\n"
+     "hexadecimal, from approvals.code_key_file or ENVBOT_APPROVALS_CODE_KEY. Who loses the key\n"
+     "enrols everybody again. Enrolling and removing leave a row in the audit.\n",
+     "  --remove      take the person's enrolment away\n",
+     "  1  Slack does not know the person or they may decide nothing; with --remove, they were "
+     "not\n"
+     "     enrolled\n",
+     "  openssl rand -base64 32 > /etc/envbot/code-key && chmod 600 /etc/envbot/code-key\n"
+     "  envbot enrol U0123ABCD\n"
+     "  envbot enrol --remove U0123ABCD\n"},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
 

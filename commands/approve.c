@@ -1,6 +1,7 @@
-/* Approve and deny: the buttons, the form for the reason, and the words. */
+/* Approve and deny: the buttons, the forms for the reason and the code, and the words. */
 #include "commands/commands.h"
 
+#include "approvals/code.h"
 #include "approvals/decide.h"
 #include "base/text.h"
 #include "lifecycle/view.h"
@@ -8,18 +9,33 @@
 #include <string.h>
 #include <talloc.h>
 
+static bool say_decision(struct call *call, struct environment *env,
+                         const struct decision *decision, struct error *err)
+{
+    const char *words;
+    if (!decide(call, call->db, call->rules, call->person, &call->actor, env, decision, &words,
+                err))
+        return false;
+    answer(call, words);
+    return true;
+}
+
 static bool say_word(struct call *call, struct environment *env, enum decision_word word,
                      const char *reason, struct error *err)
 {
     struct decision decision = {.word = word,
                                 .reason = text_cut(call, text_clean(call, reason), 1000),
                                 .revision = call_revision(call)};
-    const char *words;
-    if (!decide(call, call->db, call->rules, call->person, &call->actor, env, &decision, &words,
-                err))
-        return false;
-    answer(call, words);
-    return true;
+    return say_decision(call, env, &decision, err);
+}
+
+static bool open_form(struct call *call, const struct environment *env, const char *name,
+                      struct error *err)
+{
+    cJSON *view = view_of(call, env);
+    json_set_format(view, "metadata", "%s %s", call->envelope->channel, call->envelope->value);
+    call->view = wording_slack(call, call->app->wording, name, view, err);
+    return call->view != NULL;
 }
 
 bool approve_run(struct call *call, struct error *err)
@@ -29,11 +45,63 @@ bool approve_run(struct call *call, struct error *err)
            say_word(call, env, DECISION_APPROVE, words_rest(call, call->words, 1), err);
 }
 
+/* The button asks for a code in a form where the template wants one; who could not give one is told
+   at once. */
 bool approve_click(struct call *call, struct error *err)
 {
     struct environment *env;
-    return call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err) &&
-           say_word(call, env, DECISION_APPROVE, "", err);
+    if (!call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err))
+        return false;
+    if (!policy_read(env->template_copy).code)
+        return say_word(call, env, DECISION_APPROVE, "", err);
+    struct decision decision = {
+        .word = DECISION_APPROVE, .reason = "", .revision = call_revision(call), .proved = true};
+    return decision_allowed(call, call->rules, call->person, env, &decision, err) &&
+           code_possible(call, call->db, call->app->config, call->person, err) &&
+           open_form(call, env, "form-approve", err);
+}
+
+/* Whether the form's code is right, where one is wanted. False with *kept: the refusal is the
+   reply, and the wrong try is to be committed. Whoever could not approve anyway spends no try on
+   it. */
+static bool prove(struct call *call, struct environment *env, struct decision *decision, bool *kept,
+                  struct error *err)
+{
+    *kept = false;
+    if (!policy_read(env->template_copy).code)
+        return true;
+    decision->proved = true;
+    if (!decision_allowed(call, call->rules, call->person, env, decision, err))
+        return false;
+    const char *code = call_field(call, "code"), *words = NULL;
+    call->errors = json_object(call);
+    if (!code_check(call, call->db, call->app->config, env, call->person, &call->actor,
+                    code ? code : "", &decision->proved, &words, err)) {
+        json_set_string(call->errors, "code", err->text);
+        return false;
+    }
+    if (!decision->proved) {
+        json_set_string(call->errors, "code", words);
+        reply_form_refused(call, words);
+        *kept = true;
+    }
+    return decision->proved;
+}
+
+bool approve_submit(struct call *call, struct error *err)
+{
+    const char *reason = call_field(call, "reason");
+    struct environment *env;
+    if (!call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err))
+        return false;
+    struct decision decision = {.word = DECISION_APPROVE,
+                                .reason = text_cut(call, reason ? reason : "", 1000),
+                                .revision = call_revision(call)};
+    bool kept;
+    if (!prove(call, env, &decision, &kept, err))
+        return kept;
+    call->errors = NULL;
+    return say_decision(call, env, &decision, err);
 }
 
 bool deny_run(struct call *call, struct error *err)
@@ -53,10 +121,7 @@ bool deny_click(struct call *call, struct error *err)
         .word = DECISION_DENY, .reason = "…", .revision = call_revision(call)};
     if (!decision_allowed(call, call->rules, call->person, env, &decision, err))
         return false;
-    cJSON *view = view_of(call, env);
-    json_set_format(view, "metadata", "%s %s", call->envelope->channel, call->envelope->value);
-    call->view = wording_slack(call, call->app->wording, "form-deny", view, err);
-    return call->view != NULL;
+    return open_form(call, env, "form-deny", err);
 }
 
 bool deny_submit(struct call *call, struct error *err)

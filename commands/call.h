@@ -81,6 +81,10 @@ void reply_text(struct call *call, const char *format, ...) __attribute__((forma
 /* The ack from templates/slack/NAME.yaml. */
 bool reply_template(struct call *call, const char *name, const cJSON *values, struct error *err);
 
+/* The ack that refuses a form, with call->errors at its fields or else words at the first. For run:
+   whoever returns true after it keeps what was written down all the same. */
+void reply_form_refused(struct call *call, const char *words);
+
 /* An answer that only the caller sees, after the commit: for clicks and modals, whose acks show
    nothing. In the channel of the click, or of the form's opening, else a direct message. words are
    mrkdwn. */

@@ -9,48 +9,6 @@
 #include <talloc.h>
 #include <time.h>
 
-/* Errors of a form are plain text: no entities, and quotes in place of code. */
-static char *plain_words(struct call *call, const char *words)
-{
-    static const char *const entities[][2] = {{"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}};
-    char *plain = talloc_strdup(call, "");
-    bool open = false;
-    while (*words) {
-        const char *put = NULL;
-        size_t used = 1;
-        for (size_t i = 0; !put && i < sizeof entities / sizeof *entities; i++) {
-            if (strncmp(words, entities[i][0], strlen(entities[i][0])) == 0) {
-                put = entities[i][1];
-                used = strlen(entities[i][0]);
-            }
-        }
-        if (*words == '`') {
-            open = !open;
-            put = open ? "“" : "”";
-        }
-        plain = put ? talloc_strdup_append_buffer(plain, put)
-                    : talloc_strndup_append_buffer(plain, words, 1);
-        words += used;
-    }
-    return plain;
-}
-
-/* Slack takes errors for input blocks of the form only, and shows them at these. */
-static void refuse_form(struct call *call, const char *words)
-{
-    const cJSON *state = call->envelope->state, *each;
-    cJSON *errors = cJSON_CreateObject();
-    cJSON_ArrayForEach (each, call->errors)
-        if (cJSON_GetObjectItemCaseSensitive(state, each->string))
-            json_set_string(errors, each->string, plain_words(call, each->valuestring));
-    if (!errors->child)
-        json_set_string(errors, state && state->child ? state->child->string : "form",
-                        plain_words(call, words));
-    call->reply = json_object(call);
-    json_set_string(call->reply, "response_action", "errors");
-    json_set(call->reply, "errors", errors);
-}
-
 /* How a person is answered who is refused: a click's ack shows nothing, so the words go through the
    outbox; a modal shows them in its first field; a command's ack shows them itself. */
 static void refuse(struct call *call, const char *words)
@@ -60,7 +18,7 @@ static void refuse(struct call *call, const char *words)
         reply_text(call, "%s", words);
         break;
     case ENVELOPE_SUBMISSION:
-        refuse_form(call, words);
+        reply_form_refused(call, words);
         break;
     default:
         answer_privately(call, words);

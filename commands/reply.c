@@ -20,6 +20,48 @@ void reply_text(struct call *call, const char *format, ...)
     json_set_string(call->reply, "text", text_cut(call, text, 3900));
 }
 
+/* Errors of a form are plain text: no entities, and quotes in place of code. */
+static char *plain_words(struct call *call, const char *words)
+{
+    static const char *const entities[][2] = {{"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}};
+    char *plain = talloc_strdup(call, "");
+    bool open = false;
+    while (*words) {
+        const char *put = NULL;
+        size_t used = 1;
+        for (size_t i = 0; !put && i < sizeof entities / sizeof *entities; i++) {
+            if (strncmp(words, entities[i][0], strlen(entities[i][0])) == 0) {
+                put = entities[i][1];
+                used = strlen(entities[i][0]);
+            }
+        }
+        if (*words == '`') {
+            open = !open;
+            put = open ? "“" : "”";
+        }
+        plain = put ? talloc_strdup_append_buffer(plain, put)
+                    : talloc_strndup_append_buffer(plain, words, 1);
+        words += used;
+    }
+    return plain;
+}
+
+/* Slack takes errors for input blocks of the form only, and shows them at these. */
+void reply_form_refused(struct call *call, const char *words)
+{
+    const cJSON *state = call->envelope->state, *each;
+    cJSON *errors = cJSON_CreateObject();
+    cJSON_ArrayForEach (each, call->errors)
+        if (cJSON_GetObjectItemCaseSensitive(state, each->string))
+            json_set_string(errors, each->string, plain_words(call, each->valuestring));
+    if (!errors->child)
+        json_set_string(errors, state && state->child ? state->child->string : "form",
+                        plain_words(call, words));
+    call->reply = json_object(call);
+    json_set_string(call->reply, "response_action", "errors");
+    json_set(call->reply, "errors", errors);
+}
+
 void answer_privately(struct call *call, const char *words)
 {
     const struct envelope *e = call->envelope;

@@ -170,6 +170,7 @@ const struct command actions[] = {
 
 const struct command submissions[] = {
     {.name = "create", .prepare = create_submit_prepare, .run = create_submit},
+    {.name = "approve", .decides = true, .run = approve_submit},
     {.name = "deny", .decides = true, .run = deny_submit},
     {.name = "ask", .decides = true, .run = ask_submit},
     {.name = "answer", .run = answer_submit},

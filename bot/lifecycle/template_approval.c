@@ -51,7 +51,7 @@ void template_check_approval(struct template_reading *r, const cJSON *approval)
     if (count && (!cJSON_IsNumber(count) || count->valuedouble < 1 || count->valuedouble > 20))
         template_problem(r, count, "approval.count goes from 1 to 20");
     check_waiting(r, approval);
-    if (json_true(approval, "code"))
-        template_problem(r, json_at(approval, "code"),
-                         "one-time codes are not there yet: take code out");
+    const cJSON *code = json_at(approval, "code");
+    if (code && !cJSON_IsBool(code))
+        template_problem(r, code, "approval.code is true or false");
 }

@@ -19,7 +19,8 @@ MAY_INCLUDE = {
     "http":      "base config store slack aws lifecycle jobs approvals commands",
     "serve":     "base config store slack aws lifecycle jobs approvals commands http",
     "manual":    "base",
-    "main":      "base config store slack aws lifecycle jobs approvals commands http serve manual",
+    "enrol":     "base config store slack aws lifecycle approvals",
+    "main":      "base config store slack aws lifecycle jobs approvals commands http serve manual enrol",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 

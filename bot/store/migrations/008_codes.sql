@@ -1,4 +1,5 @@
--- One-time codes of approvers (RFC 6238). The secret is encrypted with the configuration's key.
+-- One-time codes of approvers (RFC 6238). The secret is sealed with the configuration's key: a nonce,
+-- the encrypted 20 bytes, the tag; it belongs to this workspace and user and opens for no other.
 CREATE TABLE enrolments (
     workspace    text NOT NULL,
     user_id      text NOT NULL,
