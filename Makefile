@@ -30,7 +30,7 @@ DRIVERS := $(patsubst tests/drivers/%.c,$(BUILD)/drivers/%,$(wildcard tests/driv
 
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all programs help deps deps-test deps-check demo demo-reset tour test unit e2e check lint asan \
-        tsan leaks bench clean format
+        tsan leaks mutants bench clean format
 
 all: $(BUILD)/envbot ## build build/envbot
 
@@ -159,6 +159,9 @@ tsan: ## the tests of what has threads, with ThreadSanitizer
 leaks: $(BUILD)/self_exe.so ## one story, with its jobs, under valgrind
 	@ENVBOT_BINARY=tests/sanitizers/under-valgrind \
 	    tests/sanitizers/run $(BUILD) "" e2e TESTS=tests/e2e/test_story.py WORKERS=1
+
+mutants: deps-test ## make deliberate mistakes in what decides who may; each must make a test fail
+	@/usr/bin/python3 tests/mutation/run.py $(BUILD)/mutation $(MISTAKES)
 
 # Slack's own framework, to be measured beside us; without node and npm the table says so.
 $(BUILD)/bench/bolt/node_modules: tests/bench/bolt/package.json tests/bench/bolt/package-lock.json

@@ -33,6 +33,11 @@ static const struct {
     {{"u13", NULL, "a", "get", "quotas", "", "small"}, false},
     {{"u13", NULL, "a", "get", "quotas", "", "*"}, true},
     {{"u14", NULL, "a", "get", "quotas", "", ""}, false},
+    /* words are whole ones */
+    {{"u1", NULL, "a", "approve2", "environments", "", "small"}, false},
+    {{"u1", NULL, "a", "approv", "environments", "", "small"}, false},
+    {{"u1", NULL, "a", "approve", "environments2", "", "small"}, false},
+    {{"u4", NULL, "a", "approve", "environments", "", "small2"}, false},
     /* * in verbs, resources, API groups; sub-resources */
     {{"u5", NULL, "a", "breakglass", "environments", "", ""}, true},
     {{"u5", NULL, "a", "get", "environments", "status", ""}, false},

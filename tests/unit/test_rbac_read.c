@@ -45,7 +45,15 @@ static const struct {
                   "{verbs: [get], apiGroups: [envbot.dev], resources: [quotas], "
                   "resourceNames: small}") CLUSTER_BIND("b", "r", USER("broken")),
      "resourceNames is a list"},
+    {CLUSTER_ROLE("r", "",
+                  "{verbs: [get], apiGroups: [envbot.dev], resources: [quotas], except: [small]}")
+         CLUSTER_BIND("b", "r", USER("broken")),
+     "rules.yaml:5: except is not a key of a rule"},
     {CLUSTER_ROLE("r", "", "{verbs: [get], nonResourceURLs: [/x]}"), "this rule is ignored"},
+    {CLUSTER_ROLE("r", "",
+                  "{verbs: [get], apiGroups: [envbot.dev], resources: [quotas], "
+                  "nonResourceURLs: [/x]}") CLUSTER_BIND("b", "r", USER("broken")),
+     "this rule is ignored"},
     {GRANTED CLUSTER_BIND("b", "r", "{kind: Person, name: broken}"),
      "rules.yaml:11: a subject is a User, a Group or a ServiceAccount, not “Person”"},
     {GRANTED CLUSTER_BIND("b", "r", "{kind: User, apiGroup: v1, name: broken}"),
