@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.parse
 
+import psycopg2
 import pytest
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -162,31 +163,34 @@ def test_of_two_clicks_with_one_code_one_counts(guarded):
     secret = enrol(c)
     c.serve()
     c.serve()
-    for number in range(2):
-        names = [f"left{number}", f"right{number}"]
-        for name in names:
-            ask(c, name)
-        forms = [click(c, name) for name in names]
-        code, said, ready = oathtool(secret, number), [None, None], threading.Barrier(2)
-
-        def run(which):
-            ready.wait()
-            said[which] = send(c, forms[which], code)
-
-        threads = [threading.Thread(target=run, args=(which,)) for which in (0, 1)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(words is None for words in said) == [False, True], said
-        assert "used already" in (said[0] or said[1])
-        for name, words in zip(names, said):
-            if words is None:
-                c.wait_state(name, "queued", "creating", "ready")
-            else:
-                assert c.environment_row(name)["state"] == "pending"
-        assert row(c)["failures"] == 0
-    assert c.database.one("SELECT count(*) FROM decisions") == 2
+    names = ("left", "right")
+    for name in names:
+        ask(c, name)
+    forms, said = {name: click(c, name) for name in names}, {}
+    code = oathtool(secret)
+    threads = [threading.Thread(target=lambda n=name: said.update({n: send(c, forms[n], code)}))
+               for name in names]
+    # Held here, so that both have come as far as they can before either may go on.
+    holder = psycopg2.connect(c.database.url)
+    holder.cursor().execute("SELECT FROM enrolments FOR UPDATE")
+    for thread in threads:
+        thread.start()
+    c.slack.wait_for(lambda: c.database.one(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'") == 2, "both wait for the enrolment")
+    holder.rollback()
+    holder.close()
+    for thread in threads:
+        thread.join()
+    assert sorted(words is None for words in said.values()) == [False, True], said
+    assert "used already" in "".join(filter(None, said.values()))
+    for name, words in said.items():
+        if words is None:
+            c.wait_state(name, "queued", "creating", "ready")
+        else:
+            assert c.environment_row(name)["state"] == "pending"
+    assert row(c)["failures"] == 0
+    assert c.database.one("SELECT count(*) FROM decisions") == 1
 
 
 def test_five_wrong_codes_lock_for_a_quarter_of_an_hour_and_tell(guarded):
