@@ -16,7 +16,7 @@ static bool from_hex(const char *text, uint8_t key[SEAL_KEY])
         if (!digit)
             return false;
         unsigned value = (unsigned)(digit - digits) % 16;
-        key[i / 2] = (uint8_t)(i % 2 ? key[i / 2] << 4 | value : value);
+        key[i / 2] = (uint8_t)(i % 2 ? (unsigned)key[i / 2] << 4 | value : value);
     }
     return true;
 }
