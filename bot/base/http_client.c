@@ -6,10 +6,11 @@
 #include <string.h>
 #include <talloc.h>
 
-enum { CONNECT_MS = 3000, TOTAL_MS = 8000, MOST = 4 * 1024 * 1024 };
+enum { CONNECT_MS = 3000, TOTAL_MS = 8000, MOST = 4 * 1024 * 1024, CONNECTIONS = 8 };
 
 struct http_client {
     CURL *curl;
+    CURLM *together; /* for several at once; NULL before the first time */
 };
 
 /* What the callbacks of one transfer see. */
@@ -20,6 +21,8 @@ struct transfer {
     size_t length, most;
     int sendings; /* how often curl was about to send the request */
     bool too_large;
+    struct curl_slist *headers;
+    char detail[CURL_ERROR_SIZE];
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -32,6 +35,7 @@ static void init_curl(void)
 static int free_client(struct http_client *client)
 {
     curl_easy_cleanup(client->curl);
+    curl_multi_cleanup(client->together);
     return 0;
 }
 
@@ -145,8 +149,31 @@ static struct curl_slist *header_list(const struct http_request *request)
     return list;
 }
 
-static void prepare(CURL *curl, const struct http_request *request, struct transfer *t,
-                    struct curl_slist *headers)
+static struct curl_blob blob(const char *text)
+{
+    return (struct curl_blob){(void *)(uintptr_t)text, strlen(text), CURL_BLOB_COPY};
+}
+
+/* With an authority of its own nobody else's is believed. */
+static void prepare_tls(CURL *curl, const struct http_tls *tls)
+{
+    const struct {
+        CURLoption option;
+        const char *text;
+    } parts[] = {{CURLOPT_CAINFO_BLOB, tls->authority},
+                 {CURLOPT_SSLCERT_BLOB, tls->certificate},
+                 {CURLOPT_SSLKEY_BLOB, tls->key}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!parts[i].text || !*parts[i].text)
+            continue;
+        struct curl_blob part = blob(parts[i].text);
+        curl_easy_setopt(curl, parts[i].option, &part);
+        if (parts[i].option == CURLOPT_CAINFO_BLOB)
+            curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
+}
+
+static void prepare(CURL *curl, const struct http_request *request, struct transfer *t)
 {
     char scheme[16], host[256];
     url_parts(request->url, scheme, host);
@@ -157,7 +184,10 @@ static void prepare(CURL *curl, const struct http_request *request, struct trans
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "envbot/" ENVBOT_VERSION);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->detail);
+    if (request->tls)
+        prepare_tls(curl, request->tls);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                      request->connect_ms ? request->connect_ms : (long)CONNECT_MS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
@@ -177,44 +207,117 @@ static void prepare(CURL *curl, const struct http_request *request, struct trans
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-bool http_send(const void *ctx, struct http_client *client, const struct http_request *request,
-               struct http_response *response, struct error *err)
+/* Whether the request may be sent; then t is ready for prepare(). */
+static bool begin(const void *ctx, const struct http_request *request, struct transfer *t,
+                  struct error *err)
 {
-    *response = (struct http_response){0};
+    *t = (struct transfer){
+        .ctx = ctx, .request = request, .most = request->most ? request->most : MOST};
     if (!http_url_allowed(request->url, request->metadata, err))
         return false;
-    struct transfer t = {
-        .ctx = ctx, .request = request, .most = request->most ? request->most : MOST};
-    t.body = talloc_strdup(ctx, "");
-    struct curl_slist *headers = header_list(request);
-    if (!headers || !t.body) {
-        curl_slist_free_all(headers);
-        return error_set(err, ERROR_UNAVAILABLE, "out of memory");
-    }
-    char detail[CURL_ERROR_SIZE] = "";
-    prepare(client->curl, request, &t, headers);
-    curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, detail);
-    CURLcode code = curl_easy_perform(client->curl);
-    curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, NULL);
-    curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(headers);
+    t->body = talloc_strdup(ctx, "");
+    t->headers = header_list(request);
+    return (t->headers && t->body) || error_set(err, ERROR_UNAVAILABLE, "out of memory");
+}
+
+/* What came of it. */
+static bool finish(CURL *curl, CURLcode code, struct transfer *t, struct http_response *response,
+                   struct error *err)
+{
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(t->headers);
+    t->headers = NULL;
     if (code != CURLE_OK) {
         char scheme[16], host[256];
-        url_parts(request->url, scheme, host);
-        bool sent = t.sendings > 0;
+        url_parts(t->request->url, scheme, host);
+        bool sent = t->sendings > 0;
         return error_set(err, sent ? ERROR_UNKNOWN : ERROR_UNAVAILABLE, "%s: %s%s", host,
-                         t.too_large ? "the answer is too large"
-                         : *detail   ? detail
-                                     : curl_easy_strerror(code),
+                         t->too_large ? "the answer is too large"
+                         : *t->detail ? t->detail
+                                      : curl_easy_strerror(code),
                          sent ? " (the request was sent)" : "");
     }
     curl_off_t retry_after = 0;
-    curl_easy_getinfo(client->curl, CURLINFO_RETRY_AFTER, &retry_after);
-    curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &response->status);
+    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
     response->retry_after = (int64_t)retry_after;
-    response->body = t.body;
-    response->length = t.length;
+    response->body = t->body;
+    response->length = t->length;
     return true;
+}
+
+bool http_send(const void *ctx, struct http_client *client, const struct http_request *request,
+               struct http_response *response, struct error *err)
+{
+    struct transfer t;
+    *response = (struct http_response){0};
+    if (!begin(ctx, request, &t, err)) {
+        curl_slist_free_all(t.headers);
+        return false;
+    }
+    prepare(client->curl, request, &t);
+    return finish(client->curl, curl_easy_perform(client->curl), &t, response, err);
+}
+
+/* ---- several at once ---- */
+
+static CURLM *together(struct http_client *client)
+{
+    if (!client->together) {
+        client->together = curl_multi_init();
+        curl_multi_setopt(client->together, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS);
+        curl_multi_setopt(client->together, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
+    }
+    return client->together;
+}
+
+static void perform_all(CURLM *multi, struct transfer *transfers, struct http_outcome *outcomes)
+{
+    int running = 0, left;
+    do {
+        if (curl_multi_perform(multi, &running) != CURLM_OK)
+            break;
+        CURLMsg *message;
+        while ((message = curl_multi_info_read(multi, &left))) {
+            if (message->msg != CURLMSG_DONE)
+                continue;
+            struct transfer *t = NULL;
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+            struct http_outcome *outcome = &outcomes[t - transfers];
+            outcome->answered = finish(message->easy_handle, message->data.result, t,
+                                       &outcome->response, &outcome->err);
+        }
+        if (running)
+            curl_multi_poll(multi, NULL, 0, 1000, NULL);
+    } while (running);
+}
+
+void http_send_all(const void *ctx, struct http_client *client, const struct http_request *requests,
+                   size_t count, struct http_outcome *outcomes)
+{
+    CURLM *multi = together(client);
+    void *tmp = talloc_new(ctx);
+    struct transfer *transfers = talloc_zero_array(tmp, struct transfer, (unsigned)count);
+    CURL **handles = talloc_zero_array(tmp, CURL *, (unsigned)count);
+    for (size_t i = 0; i < count; i++) {
+        outcomes[i] = (struct http_outcome){0};
+        if (!begin(ctx, &requests[i], &transfers[i], &outcomes[i].err))
+            continue;
+        error_set(&outcomes[i].err, ERROR_UNAVAILABLE, "the request could not be begun");
+        handles[i] = curl_easy_init();
+        prepare(handles[i], &requests[i], &transfers[i]);
+        curl_easy_setopt(handles[i], CURLOPT_PRIVATE, &transfers[i]);
+        curl_multi_add_handle(multi, handles[i]);
+    }
+    perform_all(multi, transfers, outcomes);
+    for (size_t i = 0; i < count; i++) {
+        if (handles[i])
+            curl_multi_remove_handle(multi, handles[i]);
+        curl_easy_cleanup(handles[i]);
+        curl_slist_free_all(transfers[i].headers);
+    }
+    talloc_free(tmp);
 }
 
 const char *http_header(struct http_client *client, const char *name)

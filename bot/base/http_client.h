@@ -13,6 +13,12 @@ struct http_client;
 /* Freed with ctx. NULL only when out of memory. */
 struct http_client *http_client_new(const void *ctx);
 
+/* Whom to believe and how to prove who one is, as PEM text; "" or NULL: the system's authorities,
+   no certificate of ours. */
+struct http_tls {
+    const char *authority, *certificate, *key;
+};
+
 struct http_request {
     const char *method; /* "GET", "POST", "PUT" … */
     const char *url;
@@ -22,7 +28,8 @@ struct http_request {
     long connect_ms, total_ms; /* 0: 3 and 8 seconds */
     size_t most;               /* bytes of an answer; 0: 4 MiB */
     bool repeatable;           /* doing it twice does no harm: a dead connection is tried again */
-    bool metadata;             /* plain http to the clouds' link-local addresses is meant */
+    const struct http_tls *tls;
+    bool metadata; /* plain http to the clouds' link-local addresses is meant */
 };
 
 struct http_response {
@@ -39,7 +46,18 @@ struct http_response {
 bool http_send(const void *ctx, struct http_client *client, const struct http_request *request,
                struct http_response *response, struct error *err);
 
-/* A header of the last answer, NULL when it has none; lives until the next request. */
+/* Several at once, over a few connections; outcomes is an array of count. Each is what http_send()
+   would have said of it: answered, and if not, err. */
+struct http_outcome {
+    bool answered;
+    struct http_response response;
+    struct error err;
+};
+void http_send_all(const void *ctx, struct http_client *client, const struct http_request *requests,
+                   size_t count, struct http_outcome *outcomes);
+
+/* A header of the last answer of http_send(), NULL when it has none; lives until the next request.
+ */
 const char *http_header(struct http_client *client, const char *name);
 
 /* Whether a request may go there: https, or plain http to this machine (metadata: or to a cloud's
