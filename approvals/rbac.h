@@ -50,6 +50,14 @@ bool rbac_whole(const struct rbac *rules);
 bool rbac_allows(const struct rbac *rules, const struct rbac_question *question,
                  struct rbac_reason *why);
 
+/* Rules that stand elsewhere: answer gets every question. Their version is "kubernetes". */
+typedef bool rbac_answer_fn(void *user, const struct rbac_question *question,
+                            struct rbac_reason *why);
+struct rbac *rbac_asked(const void *ctx, rbac_answer_fn *answer, void *user);
+/* Whether the rules can tell whom they name. Those that stand elsewhere cannot: rbac_subjects() of
+   them is empty, which does not mean that there is nobody. */
+bool rbac_can_name(const struct rbac *rules);
+
 /* Whoever is named by the rules for this verb on this resource and name in the namespace, as
    "User slack:U1", "Group slack:approvers" …: NULL-terminated, ctx. */
 const char **rbac_subjects(const void *ctx, const struct rbac *rules, const char *namespace,

@@ -51,10 +51,12 @@ struct grants {
 };
 
 struct rbac {
+    rbac_answer_fn *answer; /* the rules are elsewhere, and this asks for them; else NULL */
+    void *answer_user;
     struct binding **bindings; /* in the order of the files */
     size_t binding_count;
     struct grants *users, *groups;
-    char version[13];
+    char version[13]; /* or "kubernetes" */
     bool whole;
     int holders; /* rules.c counts them, under its lock */
 };

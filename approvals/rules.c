@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <talloc.h>
 
 struct rules {
@@ -19,6 +20,31 @@ static int free_rules(struct rules *rules)
     return 0;
 }
 
+static struct rules *rules_of(const void *ctx, struct rbac *first, const char *path)
+{
+    struct rules *rules = talloc_zero(ctx, struct rules);
+    rules->path = talloc_strdup(rules, path);
+    rules->now = first;
+    first->holders = 1;
+    pthread_mutex_init(&rules->lock, NULL);
+    talloc_set_destructor(rules, free_rules);
+    return rules;
+}
+
+static bool no(void *user, const struct rbac_question *question, struct rbac_reason *why)
+{
+    (void)user;
+    (void)question;
+    if (why)
+        snprintf(why->text, sizeof why->text, "the cluster was not asked");
+    return false;
+}
+
+struct rules *rules_elsewhere(const void *ctx)
+{
+    return rules_of(ctx, rbac_asked(NULL, no, NULL), "");
+}
+
 bool rules_new(const void *ctx, const char *path, struct rules **out, char **problems,
                struct error *err)
 {
@@ -26,12 +52,7 @@ bool rules_new(const void *ctx, const char *path, struct rules **out, char **pro
     if (!rbac_read(NULL, path, &first, problems, err))
         return false;
     talloc_steal(ctx, *problems);
-    struct rules *rules = *out = talloc_zero(ctx, struct rules);
-    rules->path = talloc_strdup(rules, path);
-    rules->now = first;
-    first->holders = 1;
-    pthread_mutex_init(&rules->lock, NULL);
-    talloc_set_destructor(rules, free_rules);
+    *out = rules_of(ctx, first, path);
     return true;
 }
 

@@ -12,6 +12,10 @@ struct rules;
 bool rules_new(const void *ctx, const char *path, struct rules **out, char **problems,
                struct error *err);
 
+/* Rules that a cluster keeps: this set answers no to everything, and who asks gets a set of their
+   own (review.h). */
+struct rules *rules_elsewhere(const void *ctx);
+
 /* The present set, which stays as it is until it is let go of. From any thread. */
 const struct rbac *rules_hold(struct rules *rules);
 void rules_let_go(struct rules *rules, const struct rbac *held);

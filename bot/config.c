@@ -59,7 +59,11 @@ static const struct setting {
     {"jobs.deadline", DURATION, AT(jobs.deadline), "2h", 5, 86400, NULL, NULL},
     {"jobs.delete_tries", INTEGER, AT(jobs.delete_tries), "5", 1, 100, NULL, NULL},
     {"jobs.retry_after", DURATION, AT(jobs.retry_after), "1m", 1, 86400, NULL, NULL},
-    {"rbac.source", TEXT, AT(rbac.source), "files", 0, 0, "files", NULL},
+    {"rbac.source", TEXT, AT(rbac.source), "files", 0, 0, "files|kubernetes", NULL},
+    {"rbac.kubeconfig", TEXT, AT(rbac.kubeconfig), "", 0, 0, NULL, "KUBECONFIG"},
+    {"rbac.context", TEXT, AT(rbac.context), "", 0, 0, NULL, NULL},
+    {"rbac.account", TEXT, AT(rbac.account), "/var/run/secrets/kubernetes.io/serviceaccount", 0, 0,
+     NULL, NULL},
     {"rbac.path", TEXT, AT(rbac.path), "/etc/envbot/rbac", 0, 0, NULL, NULL},
     {"rbac.user_name", TEXT, AT(rbac.user_name), "slack", 0, 0, "slack|email", NULL},
     {"approvals.code_key", SECRET, AT(approvals.code_key), "", 0, 0, NULL, NULL},
@@ -453,6 +457,11 @@ bool config_read(const void *ctx, const char *path, struct config **out, char **
     *out = config;
     *problems = r.problems;
     return !*r.problems;
+}
+
+bool config_rules_elsewhere(const struct config *config)
+{
+    return strcmp(config->rbac.source, "kubernetes") == 0;
 }
 
 const struct config_team *config_team(const struct config *config, const char *name)

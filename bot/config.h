@@ -56,6 +56,7 @@ struct config {
     } jobs;
     struct {
         const char *source, *path, *user_name;
+        const char *kubeconfig, *context, *account; /* of the cluster that keeps the rules */
     } rbac;
     struct {
         const char *code_key; /* a secret: seals those of one-time codes; "" for none */
@@ -82,6 +83,9 @@ struct config {
    environment overrides. *out is owned by ctx. On false, *problems is a text of ctx with every
    problem on a line of its own: "file:line: what is wrong; what to do". */
 bool config_read(const void *ctx, const char *path, struct config **out, char **problems);
+
+/* Whether a cluster keeps the rules. */
+bool config_rules_elsewhere(const struct config *config);
 
 /* The team of that name, or NULL. */
 const struct config_team *config_team(const struct config *config, const char *name);

@@ -1,5 +1,6 @@
 /* The command line. */
 #include "approvals/rbac.h"
+#include "approvals/review.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -153,13 +154,47 @@ static int check_codes(void *ctx, const struct config *config, const struct temp
     return tell("one-time codes", wanting);
 }
 
+enum { CLUSTER_MS = 10000 };
+
+static struct kube *cluster_of(void *ctx, const struct config *config)
+{
+    return kube_new(ctx, &(struct kube_options){config->rbac.kubeconfig, config->rbac.context,
+                                                config->rbac.account});
+}
+
+/* Files are read; a cluster is asked a question, as each click will. */
+static int check_rules(void *ctx, const struct config *config)
+{
+    struct rbac *rules;
+    char *problems;
+    struct error err;
+    if (!config_rules_elsewhere(config)) {
+        if (!rbac_read(ctx, config->rbac.path, &rules, &problems, &err))
+            problems = err.text;
+        return tell("access rules", problems);
+    }
+    struct rbac_question question = {.user = "envbot:check",
+                                     .namespace = "",
+                                     .verb = "get",
+                                     .api_group = "envbot.dev",
+                                     .resource = "environments",
+                                     .subresource = "",
+                                     .name = ""};
+    struct rbac_reason why;
+    bool allowed;
+    struct kube *kube = cluster_of(ctx, config);
+    bool told = review_one(ctx, kube, &question, CLUSTER_MS, &allowed, &why, &err);
+    const char *part = talloc_asprintf(ctx, "access rules, kept by the cluster %s",
+                                       *kube_server(kube) ? kube_server(kube) : "(not known)");
+    return tell(part, told ? NULL : err.text);
+}
+
 static int check_main(struct arguments *arguments)
 {
     void *ctx = arguments->ctx;
     struct config *config = NULL;
     struct template_set *templates;
     struct wording *wording;
-    struct rbac *rules;
     char *problems;
     struct error err;
     int wrong = !config_read(ctx, arguments->config_file, &config, &problems);
@@ -172,9 +207,7 @@ static int check_main(struct arguments *arguments)
     wrong += check_codes(ctx, config, templates);
     wording_read(ctx, config->templates, &wording, &problems);
     wrong += tell("templates of messages and mail", problems);
-    if (!rbac_read(ctx, config->rbac.path, &rules, &problems, &err))
-        problems = err.text;
-    wrong += tell("access rules", problems);
+    wrong += check_rules(ctx, config);
     struct db *db = db_new(ctx, config->database.url, "envbot check", 5000);
     wrong += tell("database", db_connect(db, &err) ? NULL : err.text);
     wrong += check_slack(ctx, config);
@@ -237,6 +270,23 @@ static int render_main(struct arguments *arguments)
     return DONE;
 }
 
+/* 1 yes, 0 no, -1 cannot tell, with err. */
+static int may(void *ctx, const struct config *config, const struct rbac_question *question,
+               struct rbac_reason *why, struct error *err)
+{
+    struct rbac *rules;
+    char *problems;
+    bool allowed;
+    if (config_rules_elsewhere(config))
+        return review_one(ctx, cluster_of(ctx, config), question, CLUSTER_MS, &allowed, why, err)
+                   ? allowed
+                   : -1;
+    if (!rbac_read(ctx, config->rbac.path, &rules, &problems, err))
+        return -1;
+    fputs(problems, stderr);
+    return rbac_allows(rules, question, why);
+}
+
 static int can_main(struct arguments *arguments)
 {
     void *ctx = arguments->ctx;
@@ -271,14 +321,11 @@ static int can_main(struct arguments *arguments)
     q.user = plain[0];
     q.verb = plain[1];
     q.resource = plain[2];
-    struct rbac *rules;
     struct rbac_reason why;
-    char *problems;
     struct error err;
-    if (!rbac_read(ctx, config->rbac.path, &rules, &problems, &err))
+    int yes = may(ctx, config, &q, &why, &err);
+    if (yes < 0)
         return fail(&err);
-    fputs(problems, stderr);
-    bool yes = rbac_allows(rules, &q, &why);
     printf("%s: %s\n", yes ? "yes" : "no", why.text);
     return yes ? DONE : FAILED;
 }

@@ -84,7 +84,9 @@ static const char files[] =
     "another\n"
     "  templates: FOLDER        environments/, slack/, mail/ and prices.yaml "
     "(/etc/envbot/templates)\n"
-    "  rbac.path: FOLDER        the access rules, Kubernetes RBAC manifests (/etc/envbot/rbac)\n";
+    "  rbac.path: FOLDER        the access rules, Kubernetes RBAC manifests (/etc/envbot/rbac)\n"
+    "  rbac.kubeconfig: FILE    how to reach the cluster that keeps them (rbac.source: "
+    "kubernetes)\n";
 
 static const char environment[] =
     "  ENVBOT_CONFIG            the configuration's path\n"

@@ -122,6 +122,10 @@ static void *handler_thread(void *user)
         .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
     };
     slack_web_patience(tools.web, HANDLER_SLACK_MS);
+    if (config_rules_elsewhere(server->config))
+        tools.kube = kube_new(ctx, &(struct kube_options){server->config->rbac.kubeconfig,
+                                                          server->config->rbac.context,
+                                                          server->config->rbac.account});
     struct envelope_raw *raw;
     while ((raw = queue_take(&server->queue))) {
         const char *type, *result = dispatch(&tools, raw, ack, server, &type);
@@ -245,12 +249,14 @@ static bool read_files(struct server *server, struct error *err)
     struct template_set *templates;
     struct wording *wording;
     struct rules *rules;
-    char *problems;
+    char *problems = "";
     if (!templates_read(server, server->config->templates, &templates, &problems) ||
         !wording_read(server, server->config->templates, &wording, &problems))
         return report_problems(problems) ||
                error_set(err, ERROR_CONFIG, "the templates have errors; `envbot check` lists them");
-    if (!rules_new(server, server->config->rbac.path, &rules, &problems, err))
+    if (config_rules_elsewhere(server->config))
+        rules = rules_elsewhere(server);
+    else if (!rules_new(server, server->config->rbac.path, &rules, &problems, err))
         return false;
     if (*problems)
         report_problems(problems); /* what is broken grants nothing; the rest works */
@@ -325,6 +331,11 @@ static bool make_parts(struct server *server, struct error *err)
     struct breaker *mail_breaker = breaker_new(server, &mail, server->metrics);
     health_watch(server->health, slack_breaker);
     health_watch(server->health, mail_breaker);
+    if (config_rules_elsewhere(config)) {
+        struct breaker_options cluster = {.name = "kubernetes"};
+        server->app.cluster = breaker_new(server, &cluster, server->metrics);
+        health_watch(server->health, server->app.cluster);
+    }
     struct door_options door = {config->http.listen, server->health, server->metrics};
     struct outbox_options outbox = {config, server->app.wording, server->metrics, slack_breaker,
                                     mail_breaker};

@@ -4,6 +4,7 @@
 
 #include "approvals/people.h"
 #include "approvals/rbac.h"
+#include "approvals/review.h"
 #include "approvals/rules.h"
 #include "commands/words.h"
 #include "config.h"
@@ -22,6 +23,7 @@ struct app {
     const struct wording *wording;
     struct rules *rules; /* its sets change; call->rules does not */
     struct people *people;
+    struct breaker *cluster; /* around the cluster that keeps the rules; NULL: files keep them */
     const char *workspace, *enterprise, *bot_user;    /* from auth.test */
     void (*after_commit)(void *user, unsigned notes); /* rings whom the notes (db_note) concern */
     void *after_commit_user;
@@ -32,6 +34,7 @@ struct tools {
     const struct app *app;
     struct db *db;
     struct slack_web *web;
+    struct kube *kube; /* the cluster that keeps the rules; NULL: files keep them */
 };
 
 /* One envelope being handled. Everything of it is talloc'ed on it. */
@@ -40,9 +43,11 @@ struct call {
     const struct app *app;
     struct db *db;
     const struct rbac *rules; /* the access rules as they were when the envelope came */
+    struct review *review;    /* what a cluster says of them, and rules are its; NULL: files */
     const struct envelope *envelope;
     const struct person *person;
     struct audit_actor actor;  /* the person, for the audit */
+    int64_t began_ms;          /* of the monotonic clock */
     const struct words *words; /* a typed command's, after its name */
     void *prepared;            /* what prepare() left for run() */
     /* what comes of it */

@@ -156,6 +156,47 @@ static bool begin(struct call *call, enum db_mode mode, bool unknown, struct err
     return true;
 }
 
+/* Whether the handler asked what the cluster that keeps the rules has not told yet: then nothing of
+   what it did or said holds. */
+static bool must_ask(const struct call *call)
+{
+    return call->review && review_open(call->review);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000;
+}
+
+/* Asks it, outside of any transaction, within what is left of the three seconds that Slack gives an
+   ack. What one answer leads to is asked in the next round. */
+static bool ask_cluster(struct call *call, int round, struct error *err)
+{
+    enum { ROUNDS_MOST = 12, ACK_MS = 2600, PATIENCE_MS = 2000, LEAST_MS = 300 };
+    int64_t left = call->began_ms + ACK_MS - now_ms();
+    left = left > PATIENCE_MS ? PATIENCE_MS : left < LEAST_MS ? LEAST_MS : left;
+    call->errors = NULL;
+    call->actor.rule = NULL;
+    if (round >= ROUNDS_MOST)
+        return error_set(err, ERROR_INTERNAL, "the questions to the cluster do not end");
+    return review_ask(call->review, call->tools->kube, call->app->cluster, (long)left, err);
+}
+
+static bool prepare(struct call *call, const struct command *command, struct error *err)
+{
+    for (int round = 0;; round++) {
+        bool ok = command->prepare(call, err);
+        if (!must_ask(call))
+            return ok;
+        call->prepared = NULL;
+        call->reply = call->view = NULL;
+        if (!ask_cluster(call, round, err))
+            return false;
+    }
+}
+
 /* A lost connection is no reason to bother anybody when there is a new one: after a restart of
    PostgreSQL each handler finds its own broken. A second try is safe even when the first was
    committed, for the envelope's row can be written once. */
@@ -164,12 +205,19 @@ static const char *run(struct call *call, const struct command *command)
     struct error err = {0};
     cJSON *prepared_reply = call->reply, *prepared_view = call->view;
     bool unknown = false;
-    for (int attempt = 1;; attempt++) {
+    for (int attempt = 1, rounds = 0;; attempt++) {
         call->reply = prepared_reply;
         call->view = prepared_view;
         if (!begin(call, command->reads ? DB_READ_ONLY : DB_READ_WRITE, unknown, &err))
             return answer_refusal(call, &err, command->reads, unknown);
         bool ok = command->run(call, &err);
+        if (must_ask(call)) {
+            db_rollback(call->db);
+            if (!ask_cluster(call, rounds++, &err))
+                return answer_refusal(call, &err, command->reads, unknown);
+            attempt--;
+            continue;
+        }
         if (ok && !command->reads)
             ok = finish(call, &err);
         else if (ok && db_in_transaction(call->db)) /* it may have ended it with db_query_last */
@@ -289,7 +337,7 @@ static const char *handle(struct call *call)
                   "envbot works for full members of this workspace only, so nothing was done.");
         return answer_refusal(call, &err, command->reads, false);
     }
-    if (command->prepare && !command->prepare(call, &err))
+    if (command->prepare && !prepare(call, command, &err))
         return answer_refusal(call, &err, command->reads, false);
     if (!command->run)
         return "ok";
@@ -338,7 +386,10 @@ const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn
     call->tools = tools;
     call->app = tools->app;
     call->db = tools->db;
-    call->rules = rules_hold(call->app->rules);
+    call->began_ms = raw->received_ns / 1000000;
+    const struct rbac *held = rules_hold(call->app->rules);
+    call->review = call->app->cluster ? review_new(call) : NULL;
+    call->rules = call->review ? review_rules(call->review) : held;
     struct error err = {0};
     struct envelope *envelope = NULL;
     const char *result = "malformed";
@@ -358,7 +409,7 @@ const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn
         log_info("envelope", "type", envelope->type_name, "envelope", envelope->envelope_id, "user",
                  envelope->user, "result", result);
     }
-    rules_let_go(call->app->rules, call->rules);
+    rules_let_go(call->app->rules, held);
     talloc_free(call);
     return result;
 }

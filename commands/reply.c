@@ -355,6 +355,11 @@ bool call_may(struct call *call, const char *verb, const char *resource, const c
     for (; count < 4 && who[count]; count++)
         shown[count] = subject_words(call, who[count]);
     const char *where = *team ? team : "all teams";
+    if (!rbac_can_name(call->rules))
+        return error_set(err, ERROR_DENIED,
+                         "The rules do not let you %s %s in %s, so nothing was done. They are kept "
+                         "by a cluster; whoever runs envbot can bind a role with the verb `%s`.",
+                         verb_words(verb), resource, where, verb);
     if (count)
         return error_set(err, ERROR_DENIED,
                          "The rules do not let you %s %s in %s, so nothing was done. They let %s.",

@@ -2,13 +2,14 @@
 
 import itertools
 import os
+import shutil
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e"))
 
-from company import Company  # noqa: E402
+from company import ROOT, Company, Program, load  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 
@@ -17,6 +18,19 @@ def postgres():
     server = Postgres().start()
     yield server
     server.remove()
+
+
+@pytest.fixture
+def kubernetes(tmp_path):
+    """A stand-in API server."""
+    if not (os.environ.get("ENVBOT_KUBECTL") or shutil.which("kubectl")):
+        pytest.fail("kubectl is missing; `make deps-test` installs it")
+    ready = str(tmp_path / "kubernetes.ready")
+    serve = os.path.join(ROOT, "tests", "kubernetes", "serve.py")
+    program = Program([serve, "--folder", str(tmp_path / "kubernetes"), "--defined",
+                       "--ready-file", ready], ready, str(tmp_path / "kubernetes.log"))
+    yield load("kubernetes").Kubernetes(program.url)
+    program.stop()
 
 
 numbers = itertools.count(1)

@@ -7,7 +7,7 @@ import yaml
 from aiohttp import web
 
 import protobuf
-from cluster import Refused
+from cluster import Answered, Refused
 from shapes import RESOURCES
 
 VERSION = {"major": "1", "minor": "32", "gitVersion": "v1.32.0", "gitCommit": "", "platform": "",
@@ -87,6 +87,8 @@ class Api:
             await self.faults.strike(request)
             code, body = await self.answer(request)
             return web.json_response(body, status=code)
+        except Answered as wanted:
+            return web.json_response(wanted.body, status=wanted.code)
         except Refused as refused:
             self.calls[-1]["refused"] = refused.status
             headers = {"Retry-After": str(refused.retry_after)} if refused.retry_after else {}

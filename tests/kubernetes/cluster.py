@@ -28,6 +28,14 @@ class Refused(Exception):
             self.status["details"] = details
 
 
+class Answered(Exception):
+    """An answer that a test wants to be given, whatever was asked."""
+
+    def __init__(self, code, body):
+        super().__init__(code)
+        self.code, self.body = code, body
+
+
 class Caller:
     def __init__(self, name, groups):
         self.name, self.groups = name, list(groups)

@@ -20,7 +20,7 @@ sys.path[:0] = [HERE]
 
 from api import Api  # noqa: E402
 from authority import Authority  # noqa: E402
-from cluster import Cluster, Refused  # noqa: E402
+from cluster import Answered, Cluster, Refused  # noqa: E402
 
 ACCOUNT = "system:serviceaccount:envbot:envbot"
 ACCOUNT_GROUPS = ["system:serviceaccounts", "system:serviceaccounts:envbot"]
@@ -50,6 +50,8 @@ class Faults:
             await asyncio.sleep(3600)
         elif kind == "cut":
             request.transport.abort()
+        elif kind == "answer":
+            raise Answered(fault["code"], fault["body"])
         elif kind == "status":
             words = {429: "too many requests, please try again later",
                      500: "etcdserver: request timed out"}
