@@ -123,7 +123,7 @@ static bool take(const struct kube_call *call, struct asked *asked, struct error
         reason = trouble;
     if (!*reason)
         reason = asked->allowed ? "allowed by the cluster" : "the cluster's rules do not allow it";
-    char *clean = text_clean(call->answer ? asked : NULL, reason);
+    char *clean = text_clean(asked, reason);
     size_t length = strlen(clean);
     if (length >= sizeof asked->why.text)
         clean = text_cut(asked, clean, 120);

@@ -276,3 +276,28 @@ def test_another_authority_is_not_believed(ruled, governed):
 def test_neither_kubeconfig_nor_pod_is_told_so(ruled, governed):
     run = governed(**{"rbac.kubeconfig": ""}).run(*QUESTION)
     assert run.returncode == 1 and "KUBERNETES_SERVICE_HOST" in run.stderr
+
+
+def test_what_reads_many_rules_asks_for_them_together(ruled, governed):
+    c = governed()
+    c.serve()
+    said = c.slack.type("U0APPR", "C0GEN", "whoami")["shown"][0]["text"]
+    assert "*payments*: you may ask for clusters, approve them" in said, said
+    mine = c.slack.type("U0MGR", "C0GEN", "whoami")["shown"][0]["text"]
+    assert "approve them" not in mine and "set the quota" in mine, mine
+    helped = c.slack.type("U0BYST", "C0GEN", "help")["shown"][0]["text"]
+    assert "create" in helped and "/env approve" not in helped, helped
+    asked = [r["attributes"] for r in ruled.reviews() if r["user"] == "slack:U0APPR"]
+    once = {json.dumps(attributes, sort_keys=True) for attributes in asked}
+    assert len(asked) == len(once)  # no question twice for one answer
+
+
+def test_an_answer_serves_one_click_only(ruled, governed):
+    c = governed()
+    c.serve()
+    card = ask(c, "demo")
+    for number in (1, 2):
+        click(c, "U0BYST", card)
+        asked = [r for r in ruled.reviews() if r["user"] == "slack:U0BYST"
+                 and r["attributes"]["verb"] == "approve"]
+        assert len(asked) == number
