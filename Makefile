@@ -30,7 +30,7 @@ DRIVERS := $(patsubst tests/drivers/%.c,$(BUILD)/drivers/%,$(wildcard tests/driv
 
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all programs help deps deps-test deps-check demo demo-reset tour test unit e2e check lint asan \
-        tsan leaks mutants bench clean format
+        tsan leaks mutants rbac-million bench clean format
 
 all: $(BUILD)/envbot ## build build/envbot
 
@@ -139,6 +139,9 @@ e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py
 	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
 	    --dist load $(TESTS)
+
+rbac-million: $(DRIVERS) ## ask the access rules a million questions, beside a second evaluator
+	@ENVBOT_BUILD=$(abspath $(BUILD)) nice /usr/bin/python3 tests/rbac/compare.py --pairs 1000000
 
 lint: ## check formatting, run cppcheck, check the structure of the house
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')

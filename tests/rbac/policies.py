@@ -2,7 +2,7 @@
 
 GROUP = "rbac.authorization.k8s.io"
 NAMESPACES = ["payments", "search"]
-USERS = ["slack:U1", "slack:U2", "dev@example.com", "slack:approvers",
+USERS = ["slack:U1", "slack:U1", "dev@example.com", "slack:approvers",
          "system:serviceaccount:payments:robot", "system:serviceaccount:search:robot"]
 GROUPS = ["slack:approvers", "slack:security", "slack:U1", "system:authenticated"]
 VERBS = ["get", "list", "create", "approve", "delete"]
@@ -10,7 +10,7 @@ API_GROUPS = ["envbot.dev", "", "apps"]
 RESOURCES = ["environments", "quotas", "reports"]
 SUBRESOURCES = ["status", "scale"]
 NAMES = ["small", "gpu", "*"]
-ROLES = ["viewer", "approver", "manager", "all", "part"]
+ROLES = ["viewer", "approver", "manager", "chief"]
 KEYS, VALUES = ["to-manager", "tier"], ["true", "a", ""]
 
 
@@ -21,8 +21,8 @@ def some(random, of, most=2, least=1):
 def rule(random):
     resources = RESOURCES + [f"{r}/{s}" for r in RESOURCES[:2] for s in SUBRESOURCES]
     made = {
-        "apiGroups": ["*"] if random.random() < .15 else some(random, API_GROUPS),
-        "resources": some(random, resources, 3),
+        "apiGroups": ["*"] if random.random() < .15 else some(random, API_GROUPS[:1] + API_GROUPS),
+        "resources": some(random, RESOURCES[:2] + resources, 3),
         "verbs": ["*"] if random.random() < .15 else some(random, VERBS, 3),
     }
     extra = random.random()
@@ -55,7 +55,7 @@ def subject(random):
         if random.random() < .7:
             made["apiGroup"] = GROUP
     odd = random.random()
-    if odd < .02:
+    if odd < .03:
         made["apiGroup"] = "example.com"
     elif odd < .04:
         made["kind"] = "Team"
@@ -77,8 +77,11 @@ def requirement(random):
     made = {"key": random.choice(KEYS), "operator": operator}
     if operator in ("In", "NotIn"):
         made["values"] = some(random, VALUES)
-    if random.random() < .03:
+    odd = random.random()
+    if odd < .03:
         made["operator"] = "Gt"
+    elif odd < .06:
+        made["values"] = [] if "values" in made else ["true"]
     return made
 
 
@@ -98,7 +101,7 @@ def role(random, kind):
         made["metadata"]["namespace"] = random.choice(NAMESPACES)
     if random.random() < .6:
         made["metadata"]["labels"] = labels(random)
-    if kind == "ClusterRole" and random.random() < .25:
+    if kind == "ClusterRole" and random.random() < .4:
         made["aggregationRule"] = {
             "clusterRoleSelectors": [selector(random) for _ in range(random.randint(1, 2))]}
         if random.random() < .5:
@@ -110,8 +113,8 @@ def binding(random, kind, number):
     to = random.choice(["Role", "ClusterRole"]) if kind == "RoleBinding" else "ClusterRole"
     name = f"b{number}" if random.random() < .9 else "b0"
     made = {"apiVersion": GROUP + "/v1", "kind": kind, "metadata": {"name": name},
-            "subjects": [subject(random) for _ in range(random.randint(0, 3))],
-            "roleRef": {"apiGroup": GROUP, "kind": to, "name": random.choice(ROLES + ["nobody"])}}
+            "subjects": [subject(random) for _ in range(random.randint(0, 5))],
+            "roleRef": {"apiGroup": GROUP, "kind": to, "name": random.choice(ROLES + ["nobody"] * (random.random() < .2))}}
     if kind == "RoleBinding":
         made["metadata"]["namespace"] = random.choice(NAMESPACES)
     return made
@@ -149,7 +152,7 @@ def manifest(random, number):
 
 def policy(random):
     """Files, each a list of documents."""
-    nodes = [manifest(random, number) for number in range(random.randint(4, 22))]
+    nodes = [manifest(random, number) for number in range(random.randint(5, 40))]
     files = [[] for _ in range(random.randint(1, 3))]
     while nodes:
         file = random.choice(files)
@@ -166,9 +169,9 @@ def question(random):
     namespace = random.choice(NAMESPACES + NAMESPACES + ["", "other"])
     subresource = random.choice(SUBRESOURCES + ["*"]) if random.random() < .3 else ""
     return {
-        "user": random.choice(USERS + ["slack:U3"]), "groups": some(random, GROUPS[:3], least=0),
+        "user": random.choice(USERS + ["slack:U2"]), "groups": some(random, GROUPS[:3], least=0),
         "verb": random.choice(VERBS + ["watch"] + ["*"] * (random.random() < .1)),
-        "apiGroup": random.choice(API_GROUPS[:1] * 3 + API_GROUPS + ["batch"]),
+        "apiGroup": random.choice(API_GROUPS[:1] * 6 + API_GROUPS + ["batch"]),
         "resource": random.choice(RESOURCES[:1] * 2 + RESOURCES + ["audits"]),
         "subresource": subresource, "namespace": namespace,
         "name": random.choice(["", "small", "gpu", "other", "*"]),
