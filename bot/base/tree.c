@@ -46,7 +46,8 @@ static void note_line(struct reading *r, const cJSON *node, size_t line)
 int tree_line(const struct tree *tree, const cJSON *node)
 {
     struct line *entry = NULL;
-    HASH_FIND_PTR(tree->lines->table, &node, entry);
+    if (tree->lines)
+        HASH_FIND_PTR(tree->lines->table, &node, entry);
     return entry ? entry->number : 0;
 }
 

@@ -279,6 +279,14 @@ static int tear_down(void **state)
     return talloc_free(*state);
 }
 
+static void test_a_copy_that_is_wrong_today_is_read_with_the_usual_times(void **state)
+{
+    struct template *t = made_of(*state, "ttl: {default: soon, max: 3ig, ceiling: {}}\n");
+    assert_int_equal(t->ttl_default, template_limits.default_ttl);
+    assert_int_equal(t->ttl_max, t->ttl_default);
+    assert_int_equal(t->ttl_ceiling, t->ttl_max);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +303,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nodes_gpus_and_prices_are_added_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_mistake_of_a_template_is_said_with_its_line,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_copy_that_is_wrong_today_is_read_with_the_usual_times, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
