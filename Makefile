@@ -30,7 +30,8 @@ DRIVERS := $(patsubst tests/drivers/%.c,$(BUILD)/drivers/%,$(wildcard tests/driv
 
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all programs help deps deps-test deps-check demo demo-reset tour test unit e2e check lint asan \
-        tsan leaks mutants rbac-million bench clean format
+        tsan leaks mutants fuzz fuzzers \
+        rbac-million bench clean format
 
 all: $(BUILD)/envbot ## build build/envbot
 
@@ -81,7 +82,7 @@ DEBS_TEST  := libcmocka-dev postgresql python3 python3-pytest python3-pytest-xdi
               python3-psycopg2 python3-botocore python3-yaml python3-selenium chromium chromium-driver \
               python3-cryptography python3-kubernetes oathtool python3-pyzbar fonts-lato \
               fonts-noto-color-emoji
-DEBS_CHECK := clang-format cppcheck valgrind
+DEBS_CHECK := clang libclang-rt-14-dev clang-format cppcheck valgrind
 
 deps: ## install what building needs
 	@deploy/install-packages building $(DEBS_BUILD)
@@ -122,8 +123,9 @@ test: deps-test ## build, and run all tests
 	@$(MAKE) --no-print-directory -j$(shell nproc) programs
 	@$(MAKE) --no-print-directory unit e2e
 
-check: deps-check ## lint, then all tests with sanitizers, then a story under valgrind
+check: deps-check ## lint, all tests with sanitizers, a story under valgrind, a little fuzzing
 	@$(MAKE) --no-print-directory lint asan tsan leaks
+	@$(MAKE) --no-print-directory fuzz RUNS=20000
 
 programs: all $(UNIT) $(DRIVERS)
 
@@ -139,6 +141,23 @@ e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py
 	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
 	    --dist load $(TESTS)
+
+# What strangers write is read by these; clang's libFuzzer writes more of it than anybody would.
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzers/%,$(wildcard tests/fuzz/*.c))
+fuzzers: $(FUZZERS)
+$(BUILD)/fuzzers/%: tests/fuzz/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
+
+# How many minutes for all of them; RUNS=n gives each a number of runs in its place.
+MINUTES := 5
+FUZZ_FOR = $(if $(RUNS),-runs=$(RUNS),-max_total_time=$$(($(MINUTES) * 60 / $(words $(FUZZERS)))))
+fuzz: ## feed what reads strangers' texts with made-up ones (MINUTES=5, or RUNS=1000000 each)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang WARN=-Wall fuzzers \
+	    SANITIZE=fuzzer-no-link,address,undefined \
+	    LDFLAGS="-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -pthread"
+	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_FOR)
 
 rbac-million: $(DRIVERS) ## ask the access rules a million questions, beside a second evaluator
 	@ENVBOT_BUILD=$(abspath $(BUILD)) nice /usr/bin/python3 tests/rbac/compare.py --pairs 1000000
