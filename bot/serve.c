@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include "approvals/needed.h"
+#include "approvals/rules_watch.h"
 #include "base/bell.h"
 #include "base/breaker.h"
 #include "base/log.h"
@@ -57,6 +58,8 @@ struct server {
     struct health *health;
     pthread_t *handlers;
     pthread_t clock;
+    struct rules_look first_look; /* at the access rules */
+    struct rules_watch *rules_watch;
 };
 
 static struct socket *the_socket; /* for the signal handler alone */
@@ -230,9 +233,19 @@ static bool prepare_database(struct server *server, struct error *err)
                 " ON CONFLICT (name) DO NOTHING",
                 P(team->name, texts[0], texts[1], texts[2], texts[3], texts[4]));
     }
-    ok = ok && db_commit(db, err);
+    ok = ok && db_commit(db, err) &&
+         (!server->first_look.version || rules_tell(db, &server->first_look, err));
     talloc_free(ctx);
     return ok;
+}
+
+/* What a start finds wrong with them grants nothing, and there are no earlier ones to keep. */
+static void note_first_look(struct server *server, char *problems)
+{
+    const struct rbac *held = rules_hold(server->app.rules);
+    char *version = talloc_strdup(server, rbac_version(held));
+    server->first_look = (struct rules_look){version, version, problems};
+    rules_let_go(server->app.rules, held);
 }
 
 static bool report_problems(const char *problems)
@@ -263,6 +276,8 @@ static bool read_files(struct server *server, struct error *err)
     server->app.templates = templates;
     server->app.wording = wording;
     server->app.rules = rules;
+    if (!config_rules_elsewhere(server->config))
+        note_first_look(server, problems);
     return true;
 }
 
@@ -292,11 +307,21 @@ static void start_threads(struct server *server)
         pthread_create(&server->handlers[i], NULL, handler_thread, server);
     pthread_create(&server->clock, NULL, clock_thread, server);
     launcher_start(server->launcher);
+    struct rules_watch_options watch = {.path = server->config->rbac.path,
+                                        .database_url = server->config->database.url,
+                                        .rules = server->app.rules,
+                                        .first = &server->first_look,
+                                        .metrics = server->metrics,
+                                        .after_commit = after_commit,
+                                        .user = server};
+    if (server->first_look.version)
+        server->rules_watch = rules_watch_start(&watch);
 }
 
 static void stop_threads(struct server *server)
 {
     atomic_store(&server->stopping, true);
+    rules_watch_stop(server->rules_watch);
     queue_close(&server->queue);
     for (int i = 0; i < (int)server->config->slack.handlers; i++)
         pthread_join(server->handlers[i], NULL);

@@ -38,6 +38,9 @@ static const char *const others[] = {
     "outbox",
     "conversation",
     "regions",
+    "problems",
+    "serving",
+    "version",
     "teams",
     "templates",
     "text",
@@ -54,15 +57,16 @@ enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 160 };
 
 /* Files that the table of transitions does not name. */
 static const char *const needed[] = {
-    "escalated",   "nobody",       "nobody-operators",
-    "reminder",    "asked",        "question",
-    "answered",    "form-ask",     "form-answer",
-    "message",     "card",         "private",
-    "parked",      "mail-missing", "mail-failed",
-    "code-locked", "form-approve", "form-create",
-    "form-deny",   "form-extend",  "form-create-details",
-    "reply-show",  "reply-list",   "reply-list-empty",
-    "reply-quota", "reply-report",
+    "escalated",      "nobody",       "nobody-operators",
+    "reminder",       "asked",        "question",
+    "answered",       "form-ask",     "form-answer",
+    "message",        "card",         "private",
+    "parked",         "mail-missing", "mail-failed",
+    "code-locked",    "form-approve", "form-create",
+    "form-deny",      "form-extend",  "form-create-details",
+    "reply-show",     "reply-list",   "reply-list-empty",
+    "reply-quota",    "reply-report", "rules-kept",
+    "rules-problems", "rules-well",
 };
 
 struct search {

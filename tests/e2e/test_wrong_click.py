@@ -39,7 +39,7 @@ def untouched(c, name, state="pending"):
     assert c.environment_row(name)["state"] == state
     assert c.database.one("SELECT count(*) FROM decisions") == 0
     assert c.database.one("SELECT count(*) FROM jobs") == 0
-    assert c.database.one("SELECT count(*) FROM audit WHERE event NOT IN ('request')") == 0
+    assert c.database.one("SELECT count(*) FROM audit WHERE event NOT IN ('request', 'rules')") == 0
 
 
 def open_deny_form(c, card, user="U0APPR"):
