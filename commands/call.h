@@ -46,10 +46,12 @@ struct call {
     struct review *review;    /* what a cluster says of them, and rules are its; NULL: files */
     const struct envelope *envelope;
     const struct person *person;
-    struct audit_actor actor;  /* the person, for the audit */
-    int64_t began_ms;          /* of the monotonic clock */
-    const struct words *words; /* a typed command's, after its name */
-    void *prepared;            /* what prepare() left for run() */
+    struct audit_actor actor;      /* the person, for the audit */
+    const struct command *command; /* what they asked for */
+    int64_t about;                 /* the environment that was found for it; 0: none yet */
+    int64_t began_ms;              /* of the monotonic clock */
+    const struct words *words;     /* a typed command's, after its name */
+    void *prepared;                /* what prepare() left for run() */
     /* what comes of it */
     cJSON *reply;  /* the ack's payload; NULL: an empty ack */
     cJSON *view;   /* a modal to open after the commit; NULL: none */
@@ -94,6 +96,8 @@ void reply_form_refused(struct call *call, const char *words);
    nothing. In the channel of the click, or of the form's opening, else a direct message. words are
    mrkdwn. */
 void answer_privately(struct call *call, const char *words);
+/* The channel of the click, or of the form's opening; "" when it was opened in none. */
+const char *call_channel(struct call *call);
 /* How a typed command and a click answer alike. */
 void answer(struct call *call, const char *words);
 

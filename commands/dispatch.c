@@ -3,6 +3,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "commands/refusal.h"
 #include "commands/table.h"
 
 #include <string.h>
@@ -132,6 +133,7 @@ static const char *answer_refusal(struct call *call, const struct error *why, bo
     }
     if (!away && db_begin(call->db, DB_READ_WRITE, &err)) {
         refuse(call, words);
+        refusal_note(call, why);
         if (finish(call, &err))
             return why->code == ERROR_INTERNAL ? "failed" : "refused";
         if (err.code == ERROR_CONFLICT && stored_reply(call) == 1)
@@ -320,7 +322,7 @@ static const char *handle(struct call *call)
     const struct envelope *e = call->envelope;
     if (e->type == ENVELOPE_OTHER || e->type == ENVELOPE_EVENT || e->type == ENVELOPE_CLOSED)
         return "ok";
-    const struct command *command = find(call, &err);
+    const struct command *command = call->command = find(call, &err);
     if (!command)
         return "refused";
     struct person *person;
@@ -331,7 +333,10 @@ static const char *handle(struct call *call)
     call->actor = (struct audit_actor){.workspace = person->workspace,
                                        .id = person->id,
                                        .name = person->name,
-                                       .envelope = e->envelope_id};
+                                       .rules_version = rbac_version(call->rules),
+                                       .envelope = e->envelope_id,
+                                       .channel = call_channel(call),
+                                       .message = e->message_ts};
     if (person->stranger || person->bot || person->deleted || person->guest) {
         error_set(&err, ERROR_DENIED,
                   "envbot works for full members of this workspace only, so nothing was done.");

@@ -62,12 +62,18 @@ void reply_form_refused(struct call *call, const char *words)
     json_set(call->reply, "errors", errors);
 }
 
-void answer_privately(struct call *call, const char *words)
+/* A form's private_metadata may say more than a channel, for its own use. */
+const char *call_channel(struct call *call)
 {
     const struct envelope *e = call->envelope;
     const char *channel = e->type == ENVELOPE_SUBMISSION ? e->private_metadata : e->channel;
-    /* A form's private_metadata may say more than a channel, for its own use. */
-    char *place = talloc_strndup(call, channel, strcspn(channel, " "));
+    return talloc_strndup(call, channel, strcspn(channel, " "));
+}
+
+void answer_privately(struct call *call, const char *words)
+{
+    const struct envelope *e = call->envelope;
+    const char *place = call_channel(call);
     cJSON *values = json_object(call);
     json_set_string(values, "words", words);
     /* Who is not of this workspace is not to be found by a user id: it may be another one's here.
@@ -231,7 +237,10 @@ bool call_environment(struct call *call, enum environment_lock lock, struct envi
     struct onlooker who = {call->person->id, call_hidden_teams(call)};
     if (!environment_by_name(call, call->db, team, name, &who, lock, out, err))
         return false;
-    return *out ? true : no_such_name(call, name, err);
+    if (!*out)
+        return no_such_name(call, name, err);
+    call->about = (*out)->id;
+    return true;
 }
 
 const char *call_field(struct call *call, const char *name)
@@ -291,9 +300,11 @@ bool call_environment_by_value(struct call *call, enum environment_lock lock,
         return error_set(err, ERROR_USAGE, "This button is not one of envbot's. Nothing was done.");
     if (!environment_by_id(call, call->db, id, lock, out, err))
         return false;
-    return *out ? true
-                : error_set(err, ERROR_NOT_FOUND,
-                            "What this button belongs to does not exist. Nothing was done.");
+    if (!*out)
+        return error_set(err, ERROR_NOT_FOUND,
+                         "What this button belongs to does not exist. Nothing was done.");
+    call->about = (*out)->id;
+    return true;
 }
 
 bool call_environment_by_card(struct call *call, enum environment_lock lock,

@@ -84,11 +84,11 @@ void say_mail(struct db *db, const struct environment *env, const char *name, co
                 "  AND event = 'mail-missing')",
                 P(id, frozen(tmp, env, extra)));
         db_send(db,
-                "INSERT INTO audit (environment, team, actor, actor_name, event)"
-                " SELECT $1::bigint, $2, 'envbot', 'envbot', 'mail-missing'"
+                "INSERT INTO audit (environment, team, name, actor, actor_name, event)"
+                " SELECT $1::bigint, $2, $3, 'envbot', 'envbot', 'mail-missing'"
                 " WHERE NOT EXISTS (SELECT FROM audit WHERE environment = $1::bigint"
                 "  AND event = 'mail-missing')",
-                P(id, env->team));
+                P(id, env->team, env->name));
         notify(db, "say");
     }
     talloc_free(tmp);

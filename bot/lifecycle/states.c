@@ -300,6 +300,27 @@ static void tell(struct db *db, const struct environment *env, const struct tran
         say(db, env, "operators", step->operators, extra);
 }
 
+/* What the audit keeps of a step: what was said of it and, of a request and its decision, which
+   values it was about. Owned by env. */
+static const cJSON *told(const struct environment *env, const struct transition *step,
+                         const cJSON *extra)
+{
+    bool decision = strcmp(step->from, "pending") == 0;
+    if (*step->from && !decision && step->event != EVENT_RETRY)
+        return extra;
+    cJSON *detail = extra ? json_own(env, cJSON_Duplicate(extra, true)) : json_object(env);
+    cJSON *values = cJSON_CreateObject();
+    json_set_string(values, "template", env->template);
+    json_set_string(values, "region", env->region);
+    json_set(values, "parameters", cJSON_Duplicate(env->parameters, true));
+    json_set_number(values, "ttl_seconds", (double)env->ttl_seconds);
+    json_set_number(values, "monthly_usd", env->monthly_usd);
+    json_set_number(values, "revision", env->revision);
+    json_set_string(values, "reason", env->reason);
+    json_set(detail, "values", values);
+    return detail;
+}
+
 /* What follows from a step, once the row says it. */
 static void follow(struct db *db, const struct environment *env, const struct transition *step,
                    const struct audit_actor *actor, const cJSON *extra)
@@ -307,7 +328,7 @@ static void follow(struct db *db, const struct environment *env, const struct tr
     if (step->job)
         lifecycle_queue_job(db, env, step->job);
     audit_add(db, actor, env->id, env->team, event_name(step->event),
-              *step->from ? step->from : NULL, step->to, extra);
+              *step->from ? step->from : NULL, step->to, told(env, step, extra));
     tell(db, env, step, extra);
 }
 

@@ -150,8 +150,13 @@ class World:
 
     def clear(self):
         """Back to no environments, and the statistics of a table that was used."""
-        self.database.query("TRUNCATE environments, decisions, jobs, job_log, outbox, messages,"
-                            " audit, envelopes")
+        self.database.query(
+            "ALTER TABLE audit DISABLE TRIGGER audit_refuses;"
+            " ALTER TABLE audit_chain DISABLE TRIGGER audit_refuses;"
+            " TRUNCATE environments, decisions, jobs, job_log, outbox, messages, questions,"
+            "  changes, audit, audit_chain, audit_unsealed, envelopes;"
+            " ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_refuses;"
+            " ALTER TABLE audit_chain ENABLE ALWAYS TRIGGER audit_refuses")
         self.database.query("ANALYZE")
         self.database.query("CHECKPOINT")
 

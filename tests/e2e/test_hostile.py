@@ -99,8 +99,11 @@ def everything_tried():
 
 
 def the_state_of_things(c):
-    return {table: c.database.query(f"SELECT * FROM {table} ORDER BY 1")
-            for table in ("environments", "teams", "jobs", "decisions", "audit")}
+    """That somebody was refused is written down, and is no change."""
+    tables = {table: c.database.query(f"SELECT * FROM {table} ORDER BY 1")
+              for table in ("environments", "teams", "jobs", "decisions")}
+    return tables | {"audit": c.database.query(
+        "SELECT * FROM audit WHERE event <> 'refused' ORDER BY 1")}
 
 
 def test_every_hostile_text_in_every_place_is_answered_and_does_nothing(company):
