@@ -46,15 +46,6 @@ static bool already_over(const void *ctx, const struct environment *env,
                      env->name, env->state);
 }
 
-/* Two accounts with one mail address are one person. */
-static bool same_person(const struct person *person, const char *workspace, const char *id,
-                        const char *mail)
-{
-    bool same_id = strcmp(id, person->id) == 0 && strcmp(workspace, person->workspace) == 0;
-    bool same_mail = mail && person->mail && strcasecmp(mail, person->mail) == 0;
-    return same_id || same_mail;
-}
-
 static bool allowed(const void *ctx, const struct rbac *rules, const struct person *person,
                     const struct environment *env, const struct policy *policy,
                     const struct decision *decision, struct rbac_reason *why, struct error *err)
@@ -72,7 +63,7 @@ static bool allowed(const void *ctx, const struct rbac *rules, const struct pers
                          "The rules do not name you as an approver of %s environments in %s, so "
                          "nothing was decided.",
                          env->template, env->team);
-    bool own = same_person(person, env->owner_workspace, env->owner_id, env->owner_mail);
+    bool own = people_same(person, env->owner_workspace, env->owner_id, env->owner_mail);
     if (own && !policy->self && decision->word == DECISION_APPROVE)
         return error_set(err, ERROR_DENIED,
                          "Nobody approves their own request. Somebody else has to.");
@@ -140,7 +131,7 @@ static bool count_votes(const void *ctx, struct db *db, const struct environment
         const char *name = person->name;
         if (i < count) {
             *voted_before = *voted_before ||
-                            same_person(person, rows_text(rows, i, "workspace"),
+                            people_same(person, rows_text(rows, i, "workspace"),
                                         rows_text(rows, i, "user_id"), rows_text(rows, i, "mail"));
             groups = rows_json(ctx, rows, i, "groups");
             name = rows_text(rows, i, "user_name");

@@ -408,6 +408,14 @@ const char **people_teams(const void *ctx, const struct people *people, const st
     return list;
 }
 
+bool people_same(const struct person *person, const char *workspace, const char *id,
+                 const char *mail)
+{
+    bool same_id = strcmp(id, person->id) == 0 && strcmp(workspace, person->workspace) == 0;
+    bool same_mail = mail && person->mail && strcasecmp(mail, person->mail) == 0;
+    return same_id || same_mail;
+}
+
 bool people_may(const struct rbac *rules, const struct person *person, const char *verb,
                 const char *resource, const char *team, const char *template,
                 struct rbac_reason *why)

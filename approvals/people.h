@@ -49,6 +49,11 @@ bool people_of_group(const void *ctx, struct people *people, struct slack_web *w
 const char **people_teams(const void *ctx, const struct people *people,
                           const struct person *person);
 
+/* Whether that identity (mail may be NULL) is this person: two accounts with one mail address are
+   one. */
+bool people_same(const struct person *person, const char *workspace, const char *id,
+                 const char *mail);
+
 /* Whether the rules let the person do verb on resource in team (namespace) for the template (name;
    "" = no name). why may be NULL. Guests, bots, strangers and deactivated people: never. */
 bool people_may(const struct rbac *rules, const struct person *person, const char *verb,

@@ -26,9 +26,10 @@ static bool boolean_everywhere(const struct template_set *set, const char *name)
 const char *const *create_switches(struct call *call)
 {
     const struct template_set *set = call->app->templates;
-    const char **list = talloc_array(call, const char *, 2);
+    const char **list = talloc_array(call, const char *, 3);
     unsigned count = 0;
     list[count++] = "dry-run";
+    list[count++] = "break-glass";
     for (int i = 0; i < set->count; i++) {
         const cJSON *each;
         cJSON_ArrayForEach (each, set->items[i].parameters) {
@@ -59,7 +60,8 @@ static bool no_such_option(struct call *call, const char *name, const char *cons
 /* --nodes 3 is --set nodes=3; other options of create are its own. */
 static bool take_parameters(struct call *call, struct wish *wish, struct error *err)
 {
-    static const char *const own[] = {"ttl", "team", "region", "set", "reason", "dry-run"};
+    static const char *const own[] = {"ttl",    "team",    "region",     "set",
+                                      "reason", "dry-run", "break-glass"};
     enum { OWN = sizeof own / sizeof *own };
     const char *known[OWN + 64];
     size_t count = OWN;
@@ -114,8 +116,13 @@ bool create_prepare(struct call *call, struct error *err)
     struct wish *wish = talloc_zero(call, struct wish);
     const char *reason = words_option(call->words, "reason");
     wish->dry_run = words_option(call->words, "dry-run") != NULL;
+    wish->break_glass = words_option(call->words, "break-glass") != NULL;
     wish->reason = text_cut(call, reason ? reason : "", 1000);
     call->prepared = wish;
+    if (wish->break_glass && !*text_line(call, wish->reason))
+        return error_set(err, ERROR_USAGE,
+                         "Whoever breaks the glass says why: add --reason \"…\". The approvers and "
+                         "the operators get to read it. Nothing was done.");
     return wish_template(call, name, wish, err) && take_parameters(call, wish, err) &&
            wish_team(call, words_option(call->words, "team"), wish, err) &&
            wish_name(call, words_item(call->words, 1), wish, err) &&

@@ -326,7 +326,7 @@ static const char *verb_words(const char *verb)
 {
     static const char *const words[][2] = {
         {"get", "see"},       {"create", "ask for"}, {"logs", "read the logs of"},
-        {"update", "change"}, {"pause", "pause"},
+        {"update", "change"}, {"pause", "pause"},    {"breakglass", "break the glass for"},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][0], verb) == 0)

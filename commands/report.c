@@ -30,6 +30,17 @@ static const char **choose_teams(struct call *call, struct error *err)
     return count ? teams : NULL;
 }
 
+/* A message takes 50 blocks; the text and the file have them all. */
+static void keep_some_glass(cJSON *values)
+{
+    enum { SHOWN_MOST = 30 };
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(values, "glass");
+    int more = cJSON_GetArraySize(list) - SHOWN_MOST;
+    while (cJSON_GetArraySize(list) > SHOWN_MOST)
+        cJSON_DeleteItemFromArray(list, SHOWN_MOST);
+    json_set_format(values, "more", more > 0 ? "and %d more: `--csv` has them all" : "", more);
+}
+
 /* The numbers as people read them, beside the numbers for the chart. */
 static cJSON *readable(struct call *call, const cJSON *report)
 {
@@ -46,6 +57,7 @@ static cJSON *readable(struct call *call, const cJSON *report)
     json_set_format(values, "total_cost", "$%s", text_money(call, cost, true));
     json_set_format(values, "total_environments", "%.0f",
                     json_number(report, "total.environments", 0));
+    keep_some_glass(values);
     json_set_string(values, "text", report_text(call, report));
     /* A chart takes at most 20 points, and one without any height shows nothing. */
     json_set_bool(values, "chart", cost >= 0.01 && cJSON_GetArraySize(teams) <= 20);

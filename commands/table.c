@@ -32,8 +32,10 @@ const struct command commands[] = {
      .run = templates_run},
     {.name = "create",
      .usage = "[TEMPLATE [NAME]] [--ttl 8h] [--team T] [--region R] [--set key=value]… "
-              "[--reason \"…\"] [--dry-run]",
-     .summary = "ask for a cluster; without words, a form opens",
+              "[--reason \"…\"] [--dry-run] [--break-glass]",
+     .summary =
+         "ask for a cluster; without words, a form opens. In an emergency, who may breaks the "
+         "glass: it starts at once, and the approvers are told",
      .example = "create small demo --ttl 4h --nodes 2 --reason \"try the new ingress\"",
      .words = ANY_WORDS,
      .verb = "create",
@@ -160,6 +162,8 @@ const struct command actions[] = {
     {.name = "deny", .decides = true, .run = deny_click},
     {.name = "ask", .decides = true, .run = ask_click},
     {.name = "answer", .run = answer_click},
+    {.name = "seen", .decides = true, .run = seen_click},
+    {.name = "end", .decides = true, .run = end_click},
     {.name = "extend", .run = extend_click},
     {.name = "delete", .run = delete_click},
     {.name = "withdraw", .run = withdraw_click},

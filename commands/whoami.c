@@ -8,9 +8,13 @@
 static const struct {
     const char *verb, *resource, *words;
 } asked[] = {
-    {"create", "environments", "ask for clusters"}, {"approve", "environments", "approve them"},
-    {"extend", "environments", "extend anybody's"}, {"delete", "environments", "delete anybody's"},
-    {"update", "quotas", "set the quota"},          {"get", "reports", "read the report"},
+    {"create", "environments", "ask for clusters"},
+    {"approve", "environments", "approve them"},
+    {"extend", "environments", "extend anybody's"},
+    {"delete", "environments", "delete anybody's"},
+    {"breakglass", "environments", "break the glass"},
+    {"update", "quotas", "set the quota"},
+    {"get", "reports", "read the report"},
 };
 
 bool whoami_run(struct call *call, struct error *err)

@@ -24,6 +24,12 @@ bool wish_template(struct call *call, const char *name, struct wish *wish, struc
     return call_no_such(call, "template", name, names, (size_t)set->count, err);
 }
 
+/* What the rules must allow. Who may start it without anybody may ask for it, too. */
+static const char *verb_of(const struct wish *wish)
+{
+    return wish->break_glass ? "breakglass" : "create";
+}
+
 /* The team that was named; else the person's own one; else the only one the rules let them ask in.
  */
 bool wish_team(struct call *call, const char *given, struct wish *wish, struct error *err)
@@ -34,8 +40,8 @@ bool wish_team(struct call *call, const char *given, struct wish *wish, struct e
     size_t count = 0, may = 0;
     for (int i = 0; i < config->team_count; i++) {
         names[count++] = config->teams[i].name;
-        if (people_may(call->rules, call->person, "create", "environments", config->teams[i].name,
-                       wish->template->name, NULL))
+        if (people_may(call->rules, call->person, verb_of(wish), "environments",
+                       config->teams[i].name, wish->template->name, NULL))
             allowed[may++] = config->teams[i].name;
     }
     if (given && *given) {
@@ -127,12 +133,21 @@ bool wish_ttl(struct call *call, const char *given, struct wish *wish, struct er
     return true;
 }
 
+static bool no_right_to_break(const struct wish *wish, struct error *err)
+{
+    const char *why = talloc_strdup(wish, err->text);
+    return error_set(err, err->code,
+                     "%s Breaking the glass takes the verb `breakglass` on `environments` in %s. "
+                     "Without `--break-glass` you can ask for it as usual.",
+                     why, wish->team);
+}
+
 /* Who may ask, what it takes, and who could approve it. */
 bool wish_judge(struct call *call, struct wish *wish, struct error *err)
 {
     const struct template *t = wish->template;
-    if (!call_may(call, "create", "environments", wish->team, t->name, err))
-        return false;
+    if (!call_may(call, verb_of(wish), "environments", wish->team, t->name, err))
+        return wish->break_glass ? no_right_to_break(wish, err) : false;
     wish->values = template_values(call, t, wish->given, err);
     if (!wish->values)
         return false;
@@ -149,6 +164,8 @@ bool wish_judge(struct call *call, struct wish *wish, struct error *err)
     wish->automatic = policy_automatic(&wish->policy, wish->values, wish->ttl);
     wish->who = "";
     if (wish->automatic)
+        wish->break_glass = false; /* nothing is in the way of it */
+    if (wish->automatic || wish->break_glass)
         return true;
     if (!policy_anybody(call, call->rules, call->app->people, call->tools->web, &wish->policy,
                         call->person, wish->team, t->name, &wish->who, err))
@@ -176,6 +193,7 @@ static struct environment *to_environment(struct call *call, const struct wish *
     env->parameters = wish->values;
     env->reason = wish->reason;
     env->revision = 1;
+    env->break_glass = wish->break_glass;
     env->ttl_seconds = wish->ttl;
     env->nodes = wish->resources.nodes;
     env->vcpus = wish->resources.vcpus;
@@ -196,8 +214,11 @@ static bool dry_run(struct call *call, const struct wish *wish, const struct tea
                wish->team, wish->name, text_money(call, wish->resources.monthly_usd, false),
                text_money(call, wish->resources.hourly_usd * (double)wish->ttl / 3600, true),
                duration_text(call, wish->ttl), wish->team, json_string_or_empty(lines, "after"),
-               wish->automatic ? "is not needed" : "could come from ", wish->who,
-               text_mrkdwn(call, text_cut(call, yaml, 2500)));
+               wish->automatic     ? "is not needed"
+               : wish->break_glass ? "is not waited for: you would break the glass, and the "
+                                     "approvers and the operators would be told"
+                                   : "could come from ",
+               wish->who, text_mrkdwn(call, text_cut(call, yaml, 2500)));
     return true;
 }
 
@@ -236,9 +257,13 @@ bool wish_place(struct call *call, const struct wish *wish, struct error *err)
     env->tally = policy_tally(env, wish->who, NULL, lines, NULL);
     cJSON *extra = json_object(call);
     json_set_string(extra, "who", wish->who);
+    if (wish->break_glass)
+        json_set_string(extra, "reason", wish->reason);
     struct error why;
-    if (!lifecycle_request(call->db, env, wish->automatic ? EVENT_REQUEST_FREE : EVENT_REQUEST,
-                           &call->actor, extra, &why)) {
+    enum event event = wish->automatic     ? EVENT_REQUEST_FREE
+                       : wish->break_glass ? EVENT_BREAK_GLASS
+                                           : EVENT_REQUEST;
+    if (!lifecycle_request(call->db, env, event, &call->actor, extra, &why)) {
         if (why.code == ERROR_CONFLICT)
             return name_taken(call, env, err);
         *err = why;
@@ -251,6 +276,11 @@ bool wish_place(struct call *call, const struct wish *wish, struct error *err)
     if (wish->automatic)
         reply_text(call, "*%s/%s* needs no approval and is on its way.%s", wish->team, wish->name,
                    where);
+    else if (wish->break_glass)
+        reply_text(call,
+                   "You broke the glass: *%s/%s* is on its way without an approval. The approvers "
+                   "and the operators are told, with your reason.%s",
+                   wish->team, wish->name, where);
     else
         reply_text(call, "You asked for *%s/%s* (%s, %s). It can be approved by %s.%s", wish->team,
                    wish->name, wish->template->name, duration_text(call, wish->ttl), wish->who,

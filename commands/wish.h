@@ -22,6 +22,7 @@ struct wish {
     struct template_resources resources;
     struct policy policy;
     bool dry_run, automatic;
+    bool break_glass; /* it starts without the approval that it needs */
 };
 
 /* Each reads one part of a wish from what was given (NULL or "": the usual) and refuses what cannot

@@ -14,6 +14,12 @@ static void compose(const void *ctx, cJSON *values)
                     *who && json_true(values, "is.pending")
                         ? talloc_asprintf(ctx, "It can be approved by %s.", who)
                         : "It needs no approval.");
+    const char *note = json_string_or_empty(values, "note");
+    json_set_string(values, "note_words",
+                    *note
+                        ? talloc_asprintf(ctx, " <@%s>, %s", json_string_or_empty(values, "owner"),
+                                          text_mrkdwn(ctx, note))
+                        : "");
     json_set_string(
         values, "link_html",
         *link ? talloc_asprintf(ctx, "<a href=\"%s\">Its thread in Slack</a>", text_html(ctx, link))

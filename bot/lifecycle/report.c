@@ -29,16 +29,23 @@ static bool read_month(const char *given, char month[8], struct error *err)
     return true;
 }
 
+/* The month's bounds, as PostgreSQL reads them. */
+static void bounds(const void *ctx, const char *month, const char **begin, const char **end)
+{
+    int year = atoi(month), number = atoi(month + 5);
+    *begin = talloc_asprintf(ctx, "%s-01 00:00:00Z", month);
+    *end = talloc_asprintf(ctx, "%04d-%02d-01 00:00:00Z", number == 12 ? year + 1 : year,
+                           number % 12 + 1);
+}
+
 /* One team's month. What ran is found by its range, what was decided by its time, each in an index.
    The bounds are parameters and not computed in the statement: so PostgreSQL knows how few rows lie
    between them and does not read all. */
 static struct rows *ask(const void *ctx, struct db *db, const char *month, const char *team,
                         struct error *err)
 {
-    int year = atoi(month), number = atoi(month + 5);
-    char *begin = talloc_asprintf(ctx, "%s-01 00:00:00Z", month);
-    char *end = talloc_asprintf(ctx, "%04d-%02d-01 00:00:00Z", number == 12 ? year + 1 : year,
-                                number % 12 + 1);
+    const char *begin, *end;
+    bounds(ctx, month, &begin, &end);
     return db_query(
         ctx, db, err,
         "WITH ran AS (SELECT extract(epoch FROM"
@@ -62,6 +69,32 @@ static struct rows *ask(const void *ctx, struct db *db, const char *month, const
         P(team, begin, end));
 }
 
+/* Adds what was started in the month by breaking the glass, with what came of its review. */
+static bool add_glass(const void *ctx, struct db *db, const char *month, const char *team,
+                      cJSON *list, struct error *err)
+{
+    const char *begin, *end;
+    bounds(ctx, month, &begin, &end);
+    struct rows *rows =
+        db_query(ctx, db, err,
+                 "SELECT name, owner_name, reason, review FROM environments WHERE break_glass"
+                 " AND team = $1 AND created_at >= $2::timestamptz AND created_at < $3::timestamptz"
+                 " ORDER BY created_at, id",
+                 P(team, begin, end));
+    for (int i = 0; rows && i < rows_count(rows); i++) {
+        const cJSON *review = rows_json(ctx, rows, i, "review");
+        cJSON *item = cJSON_CreateObject();
+        json_set_string(item, "team", team);
+        json_set_string(item, "name", rows_text(rows, i, "name"));
+        json_set_string(item, "by", rows_text(rows, i, "owner_name"));
+        json_set_string(item, "reason", text_line(ctx, rows_text(rows, i, "reason")));
+        json_set_format(item, "reviewed", review ? "%s by %s" : "not reviewed%s%s",
+                        json_string_or_empty(review, "word"), json_string_or_empty(review, "by"));
+        cJSON_AddItemToArray(list, item);
+    }
+    return rows != NULL;
+}
+
 static void add(cJSON *total, const char *key, double amount)
 {
     json_set_number(total, key, json_number(total, key, 0) + amount);
@@ -75,12 +108,14 @@ cJSON *report_read(const void *ctx, struct db *db, const char *given, const char
     if (!read_month(given, month, err))
         return NULL;
     cJSON *report = json_object(ctx), *list = cJSON_CreateArray(), *total = cJSON_CreateObject();
+    cJSON *glass = cJSON_CreateArray();
     json_set_string(report, "month", month);
     json_set(report, "teams", list);
     json_set(report, "total", total);
+    json_set(report, "glass", glass);
     for (; *teams; teams++) {
         struct rows *rows = ask(ctx, db, month, *teams, err);
-        if (!rows)
+        if (!rows || !add_glass(ctx, db, month, *teams, glass, err))
             return NULL;
         cJSON *row = cJSON_CreateObject();
         json_set_string(row, "team", *teams);
@@ -100,10 +135,29 @@ cJSON *report_read(const void *ctx, struct db *db, const char *given, const char
     return report;
 }
 
+/* A team's starts without an approval as one field: "demo, developer: why (not reviewed)", one
+   after the other. It begins with a name, so no spreadsheet takes it for a formula. */
+static char *csv_glass(const void *ctx, const cJSON *report, const char *team)
+{
+    char *text = talloc_strdup(ctx, "\"");
+    const cJSON *item;
+    cJSON_ArrayForEach (item, json_at(report, "glass")) {
+        if (strcmp(json_string_or_empty(item, "team"), team) != 0)
+            continue;
+        char *line = talloc_asprintf(
+            ctx, "%s%s, %s: %s (%s)", text[1] ? "; " : "", json_string_or_empty(item, "name"),
+            json_string_or_empty(item, "by"), json_string_or_empty(item, "reason"),
+            json_string_or_empty(item, "reviewed"));
+        for (const char *c = line; *c; c++)
+            text = talloc_strndup_append_buffer(text, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+    }
+    return text[1] ? talloc_strdup_append(text, "\"") : talloc_strdup(ctx, "");
+}
+
 char *report_csv(const void *ctx, const cJSON *report)
 {
     char *text = talloc_strdup(ctx, "month,team,environments,hours,estimated_usd,approvals,denied,"
-                                    "median_wait_seconds,monthly_limit_usd\r\n");
+                                    "median_wait_seconds,monthly_limit_usd,broke_glass\r\n");
     const cJSON *row;
     cJSON_ArrayForEach (row, json_at(report, "teams")) {
         double wait = json_number(row, "median_wait", -1), limit = json_number(row, "limit", -1);
@@ -117,7 +171,8 @@ char *report_csv(const void *ctx, const cJSON *report)
         text = talloc_strdup_append(text, ",");
         if (limit >= 0)
             text = talloc_asprintf_append(text, "%.2f", limit);
-        text = talloc_strdup_append(text, "\r\n");
+        text = talloc_asprintf_append(text, ",%s\r\n",
+                                      csv_glass(ctx, report, json_string_or_empty(row, "team")));
     }
     return text;
 }
@@ -147,6 +202,29 @@ void report_words(cJSON *row)
     talloc_free(tmp);
 }
 
+/* Not too long, and without the marks that would end the block of code it is shown in. */
+static char *quiet(const void *ctx, const char *words)
+{
+    char *text = text_cut(ctx, words, 200);
+    for (char *c = text; *c; c++)
+        *c = *c == '`' ? '\'' : *c;
+    return text;
+}
+
+/* What was started without an approval, a line each; "" when nothing was. */
+static char *glass_text(const void *ctx, const cJSON *report)
+{
+    char *text = talloc_strdup(ctx, "");
+    const cJSON *item;
+    cJSON_ArrayForEach (item, json_at(report, "glass"))
+        text = talloc_asprintf_append(
+            text, "%s%s/%s, %s: %s (%s)\n", *text ? "" : "\nStarted by breaking the glass:\n",
+            json_string_or_empty(item, "team"), json_string_or_empty(item, "name"),
+            json_string_or_empty(item, "by"), quiet(ctx, json_string_or_empty(item, "reason")),
+            json_string_or_empty(item, "reviewed"));
+    return text;
+}
+
 char *report_text(const void *ctx, const cJSON *report)
 {
     static const char *const columns[] = {"environments_text", "hours_text", "cost_text",
@@ -165,5 +243,5 @@ char *report_text(const void *ctx, const cJSON *report)
                                           json_string_or_empty(row, columns[i]));
         text = talloc_strdup_append(text, "\n");
     }
-    return text;
+    return talloc_strdup_append(text, glass_text(ctx, report));
 }

@@ -19,6 +19,7 @@ const struct transition transitions[] = {
     /* from       event                to           job       thread         mail        operators  card   ends */
     {"",          EVENT_REQUEST,       "pending",   NULL,     "requested",   NULL,       NULL,      true,  false},
     {"",          EVENT_REQUEST_FREE,  "queued",    "create", "requested",   NULL,       NULL,      false, false},
+    {"",          EVENT_BREAK_GLASS,   "queued",    "create", "broke-glass", NULL,       "alarm",   false, false},
     {"pending",   EVENT_APPROVE,       "queued",    "create", "approved",    NULL,       NULL,      true,  false},
     {"pending",   EVENT_DENY,          "denied",    NULL,     "denied",      NULL,       NULL,      true,  true},
     {"pending",   EVENT_WITHDRAW,      "withdrawn", NULL,     "withdrawn",   NULL,       NULL,      true,  true},
@@ -49,15 +50,25 @@ const struct transition transitions[] = {
 /* clang-format on */
 
 static const char *const event_names[EVENT_COUNT] = {
-    [EVENT_REQUEST] = "request",   [EVENT_REQUEST_FREE] = "request-without-approval",
-    [EVENT_APPROVE] = "approve",   [EVENT_DENY] = "deny",
-    [EVENT_WITHDRAW] = "withdraw", [EVENT_LAPSE] = "lapse",
-    [EVENT_START] = "start",       [EVENT_READY] = "ready",
-    [EVENT_FAIL] = "fail",         [EVENT_WARN] = "warn",
-    [EVENT_EXTEND] = "extend",     [EVENT_DELETE] = "delete",
-    [EVENT_EXPIRE] = "expire",     [EVENT_DELETE_FAILED] = "delete-failed",
-    [EVENT_STUCK] = "stuck",       [EVENT_GONE] = "gone",
-    [EVENT_RETRY] = "retry",       [EVENT_ESCALATE] = "escalate",
+    [EVENT_REQUEST] = "request",
+    [EVENT_REQUEST_FREE] = "request-without-approval",
+    [EVENT_APPROVE] = "approve",
+    [EVENT_DENY] = "deny",
+    [EVENT_WITHDRAW] = "withdraw",
+    [EVENT_LAPSE] = "lapse",
+    [EVENT_START] = "start",
+    [EVENT_READY] = "ready",
+    [EVENT_FAIL] = "fail",
+    [EVENT_WARN] = "warn",
+    [EVENT_EXTEND] = "extend",
+    [EVENT_DELETE] = "delete",
+    [EVENT_EXPIRE] = "expire",
+    [EVENT_DELETE_FAILED] = "delete-failed",
+    [EVENT_STUCK] = "stuck",
+    [EVENT_GONE] = "gone",
+    [EVENT_RETRY] = "retry",
+    [EVENT_ESCALATE] = "escalate",
+    [EVENT_BREAK_GLASS] = "break-glass",
 };
 
 const char *event_name(enum event event)
@@ -189,6 +200,7 @@ static void set_times(struct environment *env, const struct transition *step, bo
     case EVENT_APPROVE:
     case EVENT_DENY:
     case EVENT_REQUEST_FREE:
+    case EVENT_BREAK_GLASS:
         env->decided_at = env->now;
         break;
     case EVENT_ESCALATE:
@@ -294,6 +306,8 @@ static void tell(struct db *db, const struct environment *env, const struct tran
         say(db, env, "thread", step->thread, extra);
     if (step->redraw_card)
         say_redraw(db, env, "card");
+    if (env->break_glass && strcmp(step->from, step->to) != 0)
+        say_redraw(db, env, "review");
     if (step->mail)
         say_mail(db, env, step->mail, extra);
     if (step->operators)

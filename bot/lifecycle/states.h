@@ -9,6 +9,7 @@
 enum event {
     EVENT_REQUEST,      /* asked for; somebody has to approve */
     EVENT_REQUEST_FREE, /* asked for; the template needs nobody's approval for it */
+    EVENT_BREAK_GLASS,  /* asked for and begun without the approval that it needs */
     EVENT_APPROVE,      /* the deciding approval */
     EVENT_DENY,
     EVENT_WITHDRAW,
@@ -57,9 +58,10 @@ extern struct lifecycle_rules lifecycle_rules;
    messages mention. */
 void lifecycle_configure(const struct config *config);
 
-/* A new environment, by EVENT_REQUEST or EVENT_REQUEST_FREE: adds its row (environment_insert sets
-   its id and times; its state is the transition's) and what lifecycle_take() adds for an event.
-   Waits for the row; ERROR_CONFLICT when the cluster's name is taken by a living one. */
+/* A new environment, by EVENT_REQUEST, EVENT_REQUEST_FREE or EVENT_BREAK_GLASS: adds its row
+   (environment_insert sets its id and times; its state is the transition's) and what
+   lifecycle_take() adds for an event. Waits for the row; ERROR_CONFLICT when the cluster's name is
+   taken by a living one. */
 bool lifecycle_request(struct db *db, struct environment *env, enum event event,
                        const struct audit_actor *actor, const cJSON *extra, struct error *err);
 

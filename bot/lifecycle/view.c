@@ -252,6 +252,33 @@ static void add_waiting(cJSON *view, const struct environment *env)
                     json_string_or_empty(env->template_copy, "approval.escalate.channel"));
 }
 
+/* What there is to know of an environment that was started without its approval. */
+static void add_glass(cJSON *view, const struct environment *env)
+{
+    const char *by = json_string_or_empty(env->review, "by");
+    bool ended = strcmp(json_string_or_empty(env->review, "word"), "ended") == 0;
+    bool open = env->break_glass && !env->review;
+    json_set_bool(view, "break_glass", env->break_glass);
+    json_set(view, "review", cJSON_CreateNull());
+    if (env->review) {
+        cJSON *review = cJSON_Duplicate(env->review, true);
+        json_set_string(review, "title", ended ? "Ended" : "Seen");
+        add_moment(review, "when", (time_t)json_integer(env->review, "at", 0), env->now);
+        json_set(view, "review", review);
+    }
+    if (env->review)
+        json_set_format(view, "glass_words", "It was started by breaking the glass; %s has %s it.",
+                        by, ended ? "ended" : "seen");
+    else
+        json_set_string(view, "glass_words",
+                        open ? "It was started by breaking the glass, and no approver has "
+                               "reviewed it yet."
+                             : "");
+    cJSON *can = cJSON_GetObjectItemCaseSensitive(view, "can");
+    json_set_bool(can, "review", open);
+    json_set_bool(can, "end", open && json_true(can, "delete"));
+}
+
 /* How much more time to suggest: about half of what it has, in a round number. */
 static char *extension_of(const void *ctx, int64_t ttl)
 {
@@ -303,6 +330,7 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     add_cluster(view, env);
     add_plan(view, env);
     add_buttons(view, env);
+    add_glass(view, env);
     add_tally(view, env);
     add_waiting(view, env);
     add_news(view, env);

@@ -22,6 +22,8 @@ extern const char *view_command;
    after} or null (written with the tally by approvals), plan: {title, tasks: [{id, title, status,
    details, output}]} or null, plan_shown, can: {approve, extend, delete, withdraw, retry, wake,
    logs} booleans: which buttons make sense, message_link (permalink, or ""), command,
+     break_glass, review: {word ("seen" or "ended"), title (the word, as a sentence begins), by,
+     mention, when: a moment} or null, glass_words (a sentence, or ""); can.review and can.end,
      lapses: a moment, or null where nothing waits, question: the open one {id, by, mention, text}
      or null, question_words ("approver asks: …", or ""), escalate_channel (the policy's, or "") */
 cJSON *view_of(const void *ctx, const struct environment *env);

@@ -35,6 +35,8 @@ static const char *const others[] = {
     "metadata",
     "month",
     "more",
+    "glass",
+    "note_words",
     "outbox",
     "conversation",
     "regions",
@@ -66,7 +68,7 @@ static const char *const needed[] = {
     "form-deny",      "form-extend",  "form-create-details",
     "reply-show",     "reply-list",   "reply-list-empty",
     "reply-quota",    "reply-report", "rules-kept",
-    "rules-problems", "rules-well",
+    "rules-problems", "rules-well",   "review",
 };
 
 struct search {

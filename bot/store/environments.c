@@ -53,6 +53,8 @@ struct environment *environment_from_row(const void *ctx, const struct rows *row
     env->escalated_at = moment(rows, row, "escalated_at");
     env->paused_seconds = rows_integer(rows, row, "paused_seconds", 0);
     env->question = rows_json(env, rows, row, "question");
+    env->break_glass = rows_true(rows, row, "break_glass");
+    env->review = rows_json(env, rows, row, "review");
     env->nodes = (int)rows_integer(rows, row, "nodes", 0);
     env->vcpus = (int)rows_integer(rows, row, "vcpus", 0);
     env->gpus = (int)rows_integer(rows, row, "gpus", 0);
@@ -177,12 +179,12 @@ bool environment_insert(struct db *db, struct environment *env, int64_t due_afte
         "INSERT INTO environments (team, name, cluster, region, owner_workspace, owner_id,"
         " owner_name, owner_mail, owner_zone, template, template_copy, parameters, reason, state,"
         " ttl_seconds, nodes, vcpus, gpus, hourly_usd, monthly_usd, tally, decided_at, due_at,"
-        " remind_at)"
+        " remind_at, break_glass)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12::json, $13, $14,"
         " $15::bigint, $16::integer, $17::integer, $18::integer, $19::numeric, $20::numeric,"
         " $21::jsonb, CASE WHEN $14 = 'queued' THEN now() END,"
         " now() + make_interval(secs => $22::double precision),"
-        " now() + make_interval(secs => $23::double precision))"
+        " now() + make_interval(secs => $23::double precision), $24::boolean)"
         " ON CONFLICT (cluster) WHERE ended_at IS NULL DO NOTHING"
         " RETURNING id, extract(epoch FROM created_at) AS created_at,"
         "  extract(epoch FROM due_at) AS due_at",
@@ -194,7 +196,7 @@ bool environment_insert(struct db *db, struct environment *env, int64_t due_afte
           talloc_asprintf(tmp, "%d", env->gpus), talloc_asprintf(tmp, "%.4f", env->hourly_usd),
           talloc_asprintf(tmp, "%.2f", env->monthly_usd),
           env->tally ? json_text(tmp, env->tally) : NULL, seconds(tmp, due_after),
-          seconds(tmp, remind_after)));
+          seconds(tmp, remind_after), env->break_glass ? "t" : "f"));
     bool ok = rows != NULL;
     if (ok && rows_count(rows) == 0)
         ok = error_set(err, ERROR_CONFLICT, "The name %s is taken.", env->cluster);

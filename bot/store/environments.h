@@ -32,6 +32,9 @@ struct environment {
     time_t escalated_at;    /* 0: its card stands in one channel */
     int64_t paused_seconds; /* so long the clock stood still for a question that was answered */
     cJSON *question;        /* the open one: {id, by, mention, text, asked, pauses}, else NULL */
+    bool break_glass;       /* started without the approval that it needed */
+    cJSON *review; /* what an approver said of that: {word: "seen" or "ended", by, mention, at},
+                      else NULL */
     int nodes, vcpus, gpus;
     double hourly_usd, monthly_usd;
     time_t now; /* PostgreSQL's clock when the row was read */
@@ -68,7 +71,8 @@ bool environment_by_name(const void *ctx, struct db *db, const char *team, const
     "extract(epoch FROM e.expires_at) AS expires_at, "                                             \
     "extract(epoch FROM e.ended_at) AS ended_at, extract(epoch FROM e.due_at) AS due_at, "         \
     "e.warned_seconds, e.reminded, extract(epoch FROM e.escalated_at) AS escalated_at, "           \
-    "e.paused_seconds, e.question, e.nodes, e.vcpus, e.gpus, e.hourly_usd, e.monthly_usd, "        \
+    "e.paused_seconds, e.question, e.break_glass, e.review, e.nodes, e.vcpus, e.gpus, "            \
+    "e.hourly_usd, e.monthly_usd, "                                                                \
     "extract(epoch FROM now()) AS now, e.template_copy"
 struct environment *environment_from_row(const void *ctx, const struct rows *rows, int row);
 

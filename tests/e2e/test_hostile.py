@@ -28,10 +28,11 @@ FORMS = [
      ["name", "ttl", "region", "set-nodes", "set-instance", "set-version"]),
     ("extend", "C0GEN 1", {}, ["time"]),
 ]
-ACTIONS = ["approve", "deny", "ask", "answer", "extend", "delete", "withdraw", "retry", "logs"]
+ACTIONS = ["approve", "deny", "ask", "answer", "seen", "end", "extend", "delete", "withdraw",
+           "retry", "logs"]
 
 # What may stand between < and > in what Slack shows: people and channels that envbot itself names.
-OWN_MARKS = re.compile(r"@U0(DEV|APPR\d?|MGR)|#C0PAY|!date\^\d+\^\{date_short_pretty\} at \{time\}"
+OWN_MARKS = re.compile(r"@U0(DEV2?|APPR\d?|MGR)|#C0PAY|!date\^\d+\^\{date_short_pretty\} at \{time\}"
                        r"\|[A-Z][a-z]{2} \d\d [A-Z][a-z]{2} \d\d:\d\d UTC"
                        r"|http://127\.0\.0\.1:\d+/archives/\w+/p\d+(\?[\w=&;.]+)?\|[A-Za-z ]+")
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"

@@ -75,7 +75,7 @@ def test_a_months_report_has_the_same_numbers_everywhere(company):
     assert table[0] == {
         "month": "2026-10", "team": "payments", "environments": "2", "hours": "14.00",
         "estimated_usd": "29.00", "approvals": "2", "denied": "0", "median_wait_seconds": "1200",
-        "monthly_limit_usd": "100.00"}
+        "monthly_limit_usd": "100.00", "broke_glass": ""}
     assert table[1]["monthly_limit_usd"] == "" and table[1]["median_wait_seconds"] == ""
     assert c.run("report", "--month", "2026-10", "--csv").stdout.replace("\r", "") == held.replace(
         "\r", "")

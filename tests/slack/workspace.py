@@ -35,6 +35,7 @@ PEOPLE = [
 GROUPS = [
     ("S0PLAT", "platform-approvers", ["U0APPR", "U0APPR2", "U0APPR3"]),
     ("S0SEC", "security", ["U0APPR3"]), ("S0MGR", "managers", ["U0MGR"]),
+    ("S0CALL", "on-call", ["U0DEV2"]),
 ]
 CHANNELS = [
     ("C0PAY", "team-payments", True), ("C0SEARCH", "team-search", True),
