@@ -1,5 +1,7 @@
 #include "approvals/people.h"
 
+#include "approvals/people_copy.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #include <pthread.h>
@@ -8,26 +10,16 @@
 #include <talloc.h>
 #include <uthash.h>
 
-/* Milliseconds: how old a copy may be for ordinary questions, and how long Slack is asked before
-   the person is told that it cannot tell. Slack waits 3 s for an ack. */
-enum { RECENT_MS = 60000, PATIENCE_MS = 2400, LEAST_MS = 200 };
-
-struct known_user {
-    char *id;
-    cJSON *user;      /* users.info's "user" */
-    int64_t asked_at; /* when Slack was asked for it */
-    UT_hash_handle hh;
-};
+/* Milliseconds: how long Slack is asked before the person is told that it cannot tell; less where
+   an older answer serves. Slack waits 3 s for an ack. */
+enum { PATIENCE_MS = 2400, LESS_PATIENCE_MS = 1500, LEAST_MS = 200 };
 
 struct people {
     const struct config *config;
     const char *workspace, *enterprise;
-    pthread_mutex_t lock; /* over what is below; never held during a call */
+    struct copy *copy;
     pthread_mutex_t
         reading; /* held by the one who reads the groups; the others wait for its copy */
-    struct known_user *users;
-    cJSON *groups; /* usergroups.list's "usergroups"; NULL: not read yet */
-    int64_t groups_asked_at, groups_failed_at;
 };
 
 /* What an answer of Slack must not be older than, and until when it is waited for. */
@@ -35,24 +27,22 @@ struct terms {
     int64_t not_before, deadline;
 };
 
-/* Milliseconds, never 0. */
-static int64_t now(void)
+/* How old a copy may be for ordinary questions. */
+static int64_t recent_ms(const struct people *people)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return at.tv_sec * 1000LL + at.tv_nsec / 1000000 + RECENT_MS;
+    return people->config->rbac.copy_seconds * 1000;
 }
 
-static struct terms terms_of(enum people_freshness freshness)
+static struct terms terms_of(const struct people *people, enum people_freshness freshness)
 {
-    int64_t at = now();
-    return (struct terms){freshness == PEOPLE_NOW ? at : at - RECENT_MS, at + PATIENCE_MS};
+    int64_t at = copy_now();
+    return (struct terms){freshness == PEOPLE_NOW ? at : at - recent_ms(people), at + PATIENCE_MS};
 }
 
 static bool ask(const void *ctx, struct slack_web *web, const char *method, const cJSON *arguments,
                 const struct terms *terms, struct slack_answer *answer, struct error *err)
 {
-    int64_t left = terms->deadline - now();
+    int64_t left = terms->deadline - copy_now();
     long before = slack_web_patience(web, (long)(left > LEAST_MS ? left : LEAST_MS));
     bool ok = slack_call(ctx, web, method, arguments, answer, err);
     slack_web_patience(web, before);
@@ -61,13 +51,6 @@ static bool ask(const void *ctx, struct slack_web *web, const char *method, cons
 
 static int free_people(struct people *people)
 {
-    struct known_user *each, *next;
-    HASH_ITER (hh, people->users, each, next) {
-        HASH_DEL(people->users, each);
-        cJSON_Delete(each->user);
-    }
-    cJSON_Delete(people->groups);
-    pthread_mutex_destroy(&people->lock);
     pthread_mutex_destroy(&people->reading);
     return 0;
 }
@@ -79,7 +62,7 @@ struct people *people_new(const void *ctx, const struct config *config, const ch
     people->config = config;
     people->workspace = talloc_strdup(people, workspace);
     people->enterprise = talloc_strdup(people, enterprise);
-    pthread_mutex_init(&people->lock, NULL);
+    people->copy = copy_new(people);
     pthread_mutex_init(&people->reading, NULL);
     talloc_set_destructor(people, free_people);
     return people;
@@ -92,68 +75,33 @@ static bool cannot_tell(struct error *err)
                      "again in a minute.");
 }
 
-/* A copy of what is known of the user, when Slack was asked for it since then; NULL otherwise. */
-static cJSON *known(const void *ctx, struct people *people, const char *id, int64_t not_before)
-{
-    cJSON *copy = NULL;
-    struct known_user *user;
-    pthread_mutex_lock(&people->lock);
-    HASH_FIND_STR(people->users, id, user);
-    if (user && user->asked_at >= not_before)
-        copy = json_own(ctx, cJSON_Duplicate(user->user, true));
-    pthread_mutex_unlock(&people->lock);
-    return copy;
-}
-
-static void remember(struct people *people, const char *id, const cJSON *answer, int64_t asked_at)
-{
-    struct known_user *user;
-    pthread_mutex_lock(&people->lock);
-    HASH_FIND_STR(people->users, id, user);
-    if (!user) {
-        user = talloc_zero(people, struct known_user);
-        user->id = talloc_strdup(user, id);
-        HASH_ADD_KEYPTR(hh, people->users, user->id, strlen(user->id), user);
-    }
-    if (asked_at >= user->asked_at) {
-        cJSON_Delete(user->user);
-        user->user = cJSON_Duplicate(answer, true);
-        user->asked_at = asked_at;
-    }
-    pthread_mutex_unlock(&people->lock);
-}
+/* What changed while Slack was asked is asked for again, as long as there is time. */
+enum { TRIES = 3 };
 
 static cJSON *read_user(const void *ctx, struct people *people, struct slack_web *web,
                         const char *id, const struct terms *terms, struct error *err)
 {
-    cJSON *user = known(ctx, people, id, terms->not_before);
-    if (user)
-        return user;
+    cJSON *user = copy_user(ctx, people->copy, id, terms->not_before);
     cJSON *arguments = json_object(ctx);
     json_set_string(arguments, "user", id);
-    struct slack_answer answer;
-    int64_t asked_at = now();
-    if (ask(ctx, web, "users.info", arguments, terms, &answer, err) &&
-        cJSON_IsObject(json_at(answer.body, "user"))) {
+    for (int i = 0; !user && i < TRIES; i++) {
+        struct slack_answer answer = {0};
+        int64_t asked_at = copy_now();
+        bool ok = ask(ctx, web, "users.info", arguments, terms, &answer, err);
         const cJSON *found = json_at(answer.body, "user");
-        remember(people, id, found, asked_at);
-        return json_own(ctx, cJSON_Duplicate(found, true));
+        if (!ok || !cJSON_IsObject(found)) {
+            if (answer.class == SLACK_DESTINATION)
+                error_set(err, ERROR_DENIED, "Slack does not know you here, so nothing was done.");
+            else
+                cannot_tell(err);
+            return NULL;
+        }
+        if (copy_keep_user(people->copy, id, found, asked_at))
+            user = json_own(ctx, cJSON_Duplicate(found, true));
     }
-    if (answer.class == SLACK_DESTINATION)
-        error_set(err, ERROR_DENIED, "Slack does not know you here, so nothing was done.");
-    else
+    if (!user)
         cannot_tell(err);
-    return NULL;
-}
-
-static cJSON *known_groups(const void *ctx, struct people *people, int64_t not_before)
-{
-    cJSON *copy = NULL;
-    pthread_mutex_lock(&people->lock);
-    if (people->groups && people->groups_asked_at >= not_before)
-        copy = json_own(ctx, cJSON_Duplicate(people->groups, true));
-    pthread_mutex_unlock(&people->lock);
-    return copy;
+    return user;
 }
 
 /* Asks Slack for the groups; the caller holds people->reading. */
@@ -163,31 +111,21 @@ static cJSON *ask_groups(const void *ctx, struct people *people, struct slack_we
     cJSON *arguments = json_object(ctx);
     json_set_bool(arguments, "include_users", true);
     json_set_bool(arguments, "include_disabled", false);
-    struct slack_answer answer = {0};
-    int64_t asked_at = now();
-    bool ok = ask(ctx, web, "usergroups.list", arguments, terms, &answer, err);
-    const cJSON *list = json_at(answer.body, "usergroups");
-    /* A workspace on the free plan has no user groups: nobody is in any. */
-    if (!ok && strcmp(answer.error, "plan_upgrade_required") == 0)
-        list = json_array(ctx);
-    pthread_mutex_lock(&people->lock);
-    if (cJSON_IsArray(list)) {
-        cJSON_Delete(people->groups);
-        people->groups = cJSON_Duplicate(list, true);
-        people->groups_asked_at = asked_at;
-    } else {
-        people->groups_failed_at = asked_at;
+    int64_t asked_at = copy_now();
+    for (int i = 0; i < TRIES; i++, asked_at = copy_now()) {
+        struct slack_answer answer = {0};
+        bool ok = ask(ctx, web, "usergroups.list", arguments, terms, &answer, err);
+        const cJSON *list = json_at(answer.body, "usergroups");
+        /* A workspace on the free plan has no user groups: nobody is in any. */
+        if (!ok && strcmp(answer.error, "plan_upgrade_required") == 0)
+            list = json_array(ctx);
+        if (!cJSON_IsArray(list))
+            break;
+        if (copy_keep_groups(people->copy, list, asked_at))
+            return json_own(ctx, cJSON_Duplicate(list, true));
     }
-    pthread_mutex_unlock(&people->lock);
-    return cJSON_IsArray(list) ? json_own(ctx, cJSON_Duplicate(list, true)) : NULL;
-}
-
-static bool failed_since(struct people *people, int64_t since)
-{
-    pthread_mutex_lock(&people->lock);
-    bool failed = people->groups_failed_at >= since;
-    pthread_mutex_unlock(&people->lock);
-    return failed;
+    copy_groups_failed(people->copy, asked_at);
+    return NULL;
 }
 
 /* A mutex' time-out is a moment of the wall clock. */
@@ -195,7 +133,7 @@ static bool lock_until(pthread_mutex_t *mutex, int64_t deadline)
 {
     struct timespec at;
     clock_gettime(CLOCK_REALTIME, &at);
-    int64_t left = deadline - now(), ns = at.tv_nsec + (left > 0 ? left % 1000 * 1000000 : 0);
+    int64_t left = deadline - copy_now(), ns = at.tv_nsec + (left > 0 ? left % 1000 * 1000000 : 0);
     at.tv_sec += (left > 0 ? left / 1000 : 0) + ns / 1000000000;
     at.tv_nsec = ns % 1000000000;
     return pthread_mutex_timedlock(mutex, &at) == 0;
@@ -204,15 +142,15 @@ static bool lock_until(pthread_mutex_t *mutex, int64_t deadline)
 static cJSON *read_groups(const void *ctx, struct people *people, struct slack_web *web,
                           const struct terms *terms, struct error *err)
 {
-    cJSON *groups = known_groups(ctx, people, terms->not_before);
+    cJSON *groups = copy_groups(ctx, people->copy, terms->not_before);
     if (groups)
         return groups;
-    int64_t began = now();
+    int64_t began = copy_now();
     if (lock_until(&people->reading, terms->deadline)) {
         /* Who waited here shares the answer, or the failure, of the one before, when that one asked
            late enough. */
-        groups = known_groups(ctx, people, terms->not_before);
-        if (!groups && !failed_since(people, began))
+        groups = copy_groups(ctx, people->copy, terms->not_before);
+        if (!groups && !copy_groups_failed_since(people->copy, began))
             groups = ask_groups(ctx, people, web, terms, err);
         pthread_mutex_unlock(&people->reading);
     }
@@ -294,11 +232,14 @@ static struct person *to_person(const void *ctx, const struct people *people, co
     if (person->zone)
         person->zone = talloc_strdup(person, person->zone);
     bool by_mail = strcmp(people->config->rbac.user_name, "email") == 0;
-    /* Without an address nobody is anybody's mail address. */
-    person->rbac_user =
-        by_mail ? (person->mail ? person->mail : "") : talloc_asprintf(person, "slack:%s", id);
-    person->guest = !says_no(user, "is_restricted") || !says_no(user, "is_ultra_restricted") ||
-                    json_true(user, "is_invited_user");
+    /* Without an address nobody is anybody's mail address, nor with one that they only typed. */
+    bool confirmed = person->mail && !cJSON_IsFalse(json_at(user, "is_email_confirmed"));
+    person->rbac_user = !by_mail    ? talloc_asprintf(person, "slack:%s", id)
+                        : confirmed ? person->mail
+                                    : "";
+    bool restricted = !says_no(user, "is_restricted") || !says_no(user, "is_ultra_restricted");
+    person->named_only = restricted && people->config->rbac.allow_guests;
+    person->guest = (restricted && !person->named_only) || json_true(user, "is_invited_user");
     person->bot = !says_no(user, "is_bot") || json_true(user, "is_workflow_bot") ||
                   json_true(user, "is_connector_bot") || strcmp(id, "USLACKBOT") == 0;
     person->deleted = !says_no(user, "deleted");
@@ -325,46 +266,114 @@ static struct person *stranger(const void *ctx, const char *workspace, const cha
 }
 
 /* The person from what is known, when Slack was asked for all of it since then; NULL otherwise.
+   whole: nothing was taken away since.
    Most envelopes go this way: nothing is copied but what the person consists of. */
 static struct person *known_person(const void *ctx, struct people *people, const char *workspace,
-                                   const char *id, int64_t not_before)
+                                   const char *id, int64_t not_before, bool whole)
 {
     struct person *person = NULL;
+    struct copy *copy = people->copy;
     struct known_user *user;
-    pthread_mutex_lock(&people->lock);
-    HASH_FIND_STR(people->users, id, user);
-    if (user && user->asked_at >= not_before && people->groups &&
-        people->groups_asked_at >= not_before) {
+    pthread_mutex_lock(&copy->lock);
+    HASH_FIND_STR(copy->users, id, user);
+    if (user && user->user && user->asked_at >= not_before && copy->groups &&
+        copy->groups_asked_at >= not_before && (!whole || copy_groups_whole(copy))) {
         person = to_person(ctx, people, user->user, workspace, id);
-        person->groups = groups_of(person, people, people->groups, id);
+        person->groups = groups_of(person, people, copy->groups, id);
     }
-    pthread_mutex_unlock(&people->lock);
+    pthread_mutex_unlock(&copy->lock);
     return person;
+}
+
+/* The person as Slack tells them in these terms; looks: groups may be missing. */
+static bool ask_person(const void *ctx, struct people *people, struct slack_web *web,
+                       const char *workspace, const char *user, const struct terms *terms,
+                       bool looks, struct person **out, struct error *err)
+{
+    cJSON *found = read_user(ctx, people, web, user, terms, err), *groups = NULL;
+    if (!found)
+        return false;
+    struct person *person = *out = to_person(ctx, people, found, workspace, user);
+    /* No group makes up for that, and Slack may not be asked for the groups too often. */
+    bool never = person->guest || person->bot || person->deleted || person->stranger;
+    if (!never && !(groups = read_groups(ctx, people, web, terms, err)) && !looks)
+        return false;
+    person->groups = groups_of(person, people, groups, user);
+    person->groups_unknown = !never && !groups;
+    return true;
 }
 
 bool people_find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
                  struct person **out, struct error *err)
 {
-    struct terms terms = terms_of(freshness);
+    struct terms terms = terms_of(people, freshness);
     bool ours = strcmp(workspace, people->workspace) == 0;
     if (!ours && !*people->enterprise) {
         *out = stranger(ctx, workspace, user);
         return true;
     }
-    *out = known_person(ctx, people, workspace, user, terms.not_before);
+    *out = known_person(ctx, people, workspace, user, terms.not_before, true);
     if (*out)
         return true;
-    cJSON *found = read_user(ctx, people, web, user, &terms, err), *groups = NULL;
-    if (!found)
+    bool decides = freshness == PEOPLE_NOW;
+    int64_t age = recent_ms(people);
+    if (decides &&
+        known_person(ctx, people, workspace, user, copy_serves_since(people->copy, age), false))
+        terms.deadline += LESS_PATIENCE_MS - PATIENCE_MS;
+    if (ask_person(ctx, people, web, workspace, user, &terms, freshness == PEOPLE_LOOK, out, err))
+        return true;
+    if (!decides || err->code != ERROR_UNAVAILABLE)
         return false;
-    struct person *person = *out = to_person(ctx, people, found, workspace, user);
-    /* No group makes up for that, and Slack may not be asked for the groups too often. */
-    bool never = person->guest || person->bot || person->deleted || person->stranger;
-    if (!never && !(groups = read_groups(ctx, people, web, &terms, err)))
-        return false;
-    person->groups = groups_of(person, people, groups, user);
-    return true;
+    *out = known_person(ctx, people, workspace, user, copy_serves_since(people->copy, age), false);
+    if (*out)
+        log_warn("Slack cannot tell who decides; what it told within the last minute serves",
+                 "user", user);
+    return *out != NULL;
+}
+
+const char *people_change_of(const void *ctx, const char *event_type, const cJSON *event)
+{
+    /* NOTIFY carries at most 8,000 bytes: of more the group as a whole is forgotten. */
+    enum { MOST = 7000 };
+    cJSON *change = json_object(ctx);
+    const cJSON *part = NULL;
+    if (strcmp(event_type, "user_change") == 0) {
+        json_set_string(change, "user", json_string(event, "user.id"));
+        return json_string(event, "user.id") ? json_text(ctx, change) : NULL;
+    }
+    if (strcmp(event_type, "subteam_members_changed") == 0) {
+        json_set_string(change, "group", json_string(event, "subteam_id"));
+        if ((part = json_at(event, "removed_users")))
+            json_set(change, "removed", cJSON_Duplicate(part, true));
+    } else if (strcmp(event_type, "subteam_updated") == 0) {
+        json_set_string(change, "group", json_string(event, "subteam.id"));
+        if (json_string(event, "subteam.handle"))
+            json_set_string(change, "handle", json_string(event, "subteam.handle"));
+        if ((part = json_at(event, "subteam.users")))
+            json_set(change, "users", cJSON_Duplicate(part, true));
+        json_set_bool(change, "gone", json_number(event, "subteam.date_delete", 0) != 0);
+    }
+    if (!json_string(change, "group"))
+        return NULL;
+    if (strlen(json_text(ctx, change)) > MOST) {
+        cJSON_DeleteItemFromObject(change, "users");
+        cJSON_DeleteItemFromObject(change, "removed");
+        json_set_bool(change, "gone", true);
+    }
+    return json_text(ctx, change);
+}
+
+void people_change(struct people *people, const char *change)
+{
+    void *tmp = talloc_new(NULL);
+    copy_change(people->copy, json_parse(tmp, change));
+    talloc_free(tmp);
+}
+
+void people_heard(struct people *people, bool heard)
+{
+    copy_heard(people->copy, heard);
 }
 
 bool people_of_group(const void *ctx, struct people *people, struct slack_web *web,
@@ -376,7 +385,7 @@ bool people_of_group(const void *ctx, struct people *people, struct slack_web *w
         for (const char **each = team ? team->members : NULL; each && *each; each++)
             add_group(&list, ctx, *each);
     } else if (strncmp(group, "slack:", 6) == 0) {
-        struct terms terms = terms_of(PEOPLE_RECENT);
+        struct terms terms = terms_of(people, PEOPLE_RECENT);
         cJSON *groups = read_groups(ctx, people, web, &terms, err);
         if (!groups)
             return false;
@@ -426,6 +435,7 @@ bool people_may(const struct rbac *rules, const struct person *person, const cha
         return false;
     struct rbac_question question = {.user = person->rbac_user,
                                      .groups = person->groups,
+                                     .named_only = person->named_only,
                                      .namespace = team,
                                      .verb = verb,
                                      .api_group = "envbot.dev",

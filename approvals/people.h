@@ -18,7 +18,9 @@ struct person {
     const char *rbac_user; /* "slack:U…", or the mail address (rbac.user_name: email) */
     const char **groups; /* NULL-terminated: "slack:<handle>" …, "team:<name>" of config members */
     bool guest, bot, deleted;
-    bool stranger; /* of another workspace: nothing is theirs to do */
+    bool stranger;       /* of another workspace: nothing is theirs to do */
+    bool named_only;     /* a guest whom the configuration lets in where the rules name them */
+    bool groups_unknown; /* Slack could not tell their groups, which are left out */
 };
 
 struct people; /* thread-safe; shared by all handlers */
@@ -29,7 +31,10 @@ struct people *people_new(const void *ctx, const struct config *config, const ch
 
 enum people_freshness {
     PEOPLE_RECENT, /* what was read within the last 60 s will do */
-    PEOPLE_NOW,    /* for a decision: what Slack is asked after the call; no answer is no */
+    PEOPLE_NOW,    /* for a decision: what Slack is asked after the call; when it cannot tell, what
+                      was read within the last 60 s and every event has kept true since */
+    PEOPLE_LOOK,   /* for who only reads: as PEOPLE_RECENT, but without groups when Slack cannot
+                      tell these: then less is shown, never more */
 };
 
 /* Asks Slack (through the calling thread's own web client) what is not known freshly enough: never
@@ -38,6 +43,14 @@ enum people_freshness {
 bool people_find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
                  struct person **out, struct error *err);
+
+/* What an event of Slack (subteam_members_changed, subteam_updated, user_change …) says of people,
+   as a text of ctx that all processes are to be told; NULL when it says nothing of them. */
+const char *people_change_of(const void *ctx, const char *event_type, const cJSON *event);
+/* Takes such a text: what was known and is not true any more is forgotten. */
+void people_change(struct people *people, const char *change);
+/* Whether every change is heard of from now on: only then an older answer serves for a decision. */
+void people_heard(struct people *people, bool heard);
 
 /* The members of "slack:<handle>" (a NULL-terminated list of user ids, ctx), from the recent copy;
    for "could anybody approve this" and for naming who can. */

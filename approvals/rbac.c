@@ -248,7 +248,7 @@ bool rbac_allows(const struct rbac *rules, const struct rbac_question *q, struct
     if (why)
         tell(why, "no binding names this user or one of their groups");
     if (granted(rules->users, q->user, q, &answer) ||
-        granted(rules->groups, "system:authenticated", q, &answer))
+        (!q->named_only && granted(rules->groups, "system:authenticated", q, &answer)))
         return true;
     for (const char *const *group = q->groups; group && *group; group++)
         if (granted(rules->groups, *group, q, &answer))

@@ -12,6 +12,7 @@ struct rbac; /* immutable once read: threads share it (rules.h) */
 struct rbac_question {
     const char *user;
     const char *const *groups; /* NULL-terminated, or NULL; system:authenticated is added by us */
+    bool named_only;           /* unless this: who is only let in where the rules name them */
     const char *namespace;     /* the team; "" = all (cluster-wide) */
     const char *verb;
     const char *api_group;   /* "envbot.dev" */

@@ -35,7 +35,7 @@ static cJSON *groups_of(const struct rbac_question *q)
         cJSON_AddItemToArray(list, cJSON_CreateString(*group));
         everybody = everybody || strcmp(*group, "system:authenticated") == 0;
     }
-    if (!everybody)
+    if (!everybody && !q->named_only)
         cJSON_AddItemToArray(list, cJSON_CreateString("system:authenticated"));
     return list;
 }

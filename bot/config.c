@@ -65,6 +65,8 @@ static const struct setting {
     {"rbac.account", TEXT, AT(rbac.account), "/var/run/secrets/kubernetes.io/serviceaccount", 0, 0,
      NULL, NULL},
     {"rbac.path", TEXT, AT(rbac.path), "/etc/envbot/rbac", 0, 0, NULL, NULL},
+    {"rbac.allow_guests", BOOLEAN, AT(rbac.allow_guests), "false", 0, 0, NULL, NULL},
+    {"rbac.copy_seconds", INTEGER, AT(rbac.copy_seconds), "60", 0, 60, NULL, NULL},
     {"rbac.user_name", TEXT, AT(rbac.user_name), "slack", 0, 0, "slack|email", NULL},
     {"approvals.code_key", SECRET, AT(approvals.code_key), "", 0, 0, NULL, NULL},
     {"templates", TEXT, AT(templates), "/etc/envbot/templates", 0, 0, NULL, NULL},

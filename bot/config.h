@@ -56,6 +56,9 @@ struct config {
     } jobs;
     struct {
         const char *source, *path, *user_name;
+        bool allow_guests; /* whom the rules name, but never as one of everybody */
+        int64_t
+            copy_seconds; /* so old may be what Slack told of people, where it cannot tell now */
         const char *kubeconfig, *context, *account; /* of the cluster that keeps the rules */
     } rbac;
     struct {

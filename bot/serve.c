@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include "approvals/needed.h"
+#include "approvals/people_watch.h"
 #include "approvals/rules_watch.h"
 #include "base/bell.h"
 #include "base/breaker.h"
@@ -60,6 +61,7 @@ struct server {
     pthread_t clock;
     struct rules_look first_look; /* at the access rules */
     struct rules_watch *rules_watch;
+    struct people_watch *people_watch;
 };
 
 static struct socket *the_socket; /* for the signal handler alone */
@@ -314,6 +316,7 @@ static void start_threads(struct server *server)
                                         .metrics = server->metrics,
                                         .after_commit = after_commit,
                                         .user = server};
+    server->people_watch = people_watch_start(server->config->database.url, server->app.people);
     if (server->first_look.version)
         server->rules_watch = rules_watch_start(&watch);
 }
@@ -322,6 +325,7 @@ static void stop_threads(struct server *server)
 {
     atomic_store(&server->stopping, true);
     rules_watch_stop(server->rules_watch);
+    people_watch_stop(server->people_watch);
     queue_close(&server->queue);
     for (int i = 0; i < (int)server->config->slack.handlers; i++)
         pthread_join(server->handlers[i], NULL);

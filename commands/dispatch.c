@@ -1,5 +1,6 @@
 #include "commands/dispatch.h"
 
+#include "approvals/people_watch.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -316,18 +317,37 @@ static const struct command *find(struct call *call, struct error *err)
     return NULL;
 }
 
+/* What Slack tells of people and groups. Doing it twice does no harm, so no row is left. */
+static const char *take_event(struct call *call)
+{
+    struct error err = {0};
+    const char *change = people_change_of(call, call->envelope->event_type, call->envelope->event);
+    if (!change || people_tell(call->app->people, call->db, change, &err))
+        return "ok";
+    log_warn("other processes could not be told of a change of people", "envelope",
+             call->envelope->envelope_id, "error", err.text);
+    return "failed";
+}
+
+static enum people_freshness freshness_of(const struct command *command)
+{
+    return command->decides ? PEOPLE_NOW : command->reads ? PEOPLE_LOOK : PEOPLE_RECENT;
+}
+
 static const char *handle(struct call *call)
 {
     struct error err = {0};
     const struct envelope *e = call->envelope;
-    if (e->type == ENVELOPE_OTHER || e->type == ENVELOPE_EVENT || e->type == ENVELOPE_CLOSED)
+    if (e->type == ENVELOPE_EVENT)
+        return take_event(call);
+    if (e->type == ENVELOPE_OTHER || e->type == ENVELOPE_CLOSED)
         return "ok";
     const struct command *command = call->command = find(call, &err);
     if (!command)
         return "refused";
     struct person *person;
     if (!people_find(call, call->app->people, call->tools->web, e->user_workspace, e->user,
-                     command->decides ? PEOPLE_NOW : PEOPLE_RECENT, &person, &err))
+                     freshness_of(command), &person, &err))
         return answer_refusal(call, &err, command->reads, false);
     call->person = person;
     call->actor = (struct audit_actor){.workspace = person->workspace,

@@ -27,7 +27,8 @@ static bool known_state(struct call *call, const char *state, struct error *err)
 
 /* Lists are what people type most: no more is read than a line shows. */
 #define LINE_COLUMNS                                                                               \
-    "e.id, e.team, e.name, e.cluster, e.region, e.template, e.owner_id, e.owner_name, e.state,"    \
+    "e.id, e.team, e.name, e.cluster, e.region, e.template, e.owner_workspace, e.owner_id, "       \
+    "e.owner_name, e.state,"                                                                       \
     " e.stuck, extract(epoch FROM e.expires_at)::bigint AS expires_at,"                            \
     " extract(epoch FROM e.ended_at)::bigint AS ended_at, extract(epoch FROM now())::bigint AS "   \
     "now"
@@ -38,16 +39,19 @@ static struct rows *read_rows(struct call *call, const char *team, const char *o
                               const char *state, bool past, struct error *err)
 {
     /* Their rows must not fill the list in place of those that are shown. */
-    const char *hidden = call_hidden_teams(call), *me = call->person->id;
+    const char *hidden = call_hidden_teams(call), *me = call->person->id,
+               *workspace = call->person->workspace;
     if (past)
-        return db_query_last(call, call->db, err,
-                             "SELECT " LINE_COLUMNS " FROM environments e"
-                             " WHERE e.state = $3 AND ($1::text IS NULL OR e.team = $1)"
-                             " AND ($2::text IS NULL OR e.owner_id = $2)"
-                             " AND (e.team <> ALL ($4::text[]) OR e.owner_id = $5)"
-                             " AND e.id > (SELECT max(id) FROM environments) - 1000"
-                             " ORDER BY e.id DESC LIMIT 41",
-                             P(team, owner, state, hidden, me));
+        return db_query_last(
+            call, call->db, err,
+            "SELECT " LINE_COLUMNS " FROM environments e"
+            " WHERE e.state = $3 AND ($1::text IS NULL OR e.team = $1)"
+            " AND ($2::text IS NULL OR (e.owner_id = $2 AND e.owner_workspace = $6))"
+            " AND (e.team <> ALL ($4::text[])"
+            " OR (e.owner_id = $5 AND e.owner_workspace = $6))"
+            " AND e.id > (SELECT max(id) FROM environments) - 1000"
+            " ORDER BY e.id DESC LIMIT 41",
+            P(team, owner, state, hidden, me, workspace));
     if (team && !owner && !state)
         return db_query_last(call, call->db, err,
                              "SELECT " LINE_COLUMNS " FROM environments e"
@@ -57,11 +61,12 @@ static struct rows *read_rows(struct call *call, const char *team, const char *o
     return db_query_last(call, call->db, err,
                          "SELECT " LINE_COLUMNS " FROM environments e"
                          " WHERE e.ended_at IS NULL AND ($1::text IS NULL OR e.team = $1)"
-                         " AND ($2::text IS NULL OR e.owner_id = $2)"
+                         " AND ($2::text IS NULL OR (e.owner_id = $2 AND e.owner_workspace = $6))"
                          " AND ($3::text IS NULL OR e.state = $3)"
-                         " AND (e.team <> ALL ($4::text[]) OR e.owner_id = $5)"
+                         " AND (e.team <> ALL ($4::text[])"
+                         " OR (e.owner_id = $5 AND e.owner_workspace = $6))"
                          " ORDER BY e.team, e.name LIMIT 41",
-                         P(team, owner, state, hidden, me));
+                         P(team, owner, state, hidden, me, workspace));
 }
 
 /* A row of LINE_COLUMNS, whose texts it borrows. */
@@ -74,6 +79,7 @@ static struct environment line_of(const struct rows *rows, int row)
         .cluster = rows_text(rows, row, "cluster"),
         .region = rows_text(rows, row, "region"),
         .template = rows_text(rows, row, "template"),
+        .owner_workspace = rows_text(rows, row, "owner_workspace"),
         .owner_id = rows_text(rows, row, "owner_id"),
         .owner_name = rows_text(rows, row, "owner_name"),
         .state = rows_text(rows, row, "state"),
@@ -122,7 +128,7 @@ bool list_run(struct call *call, struct error *err)
     int shown = 0;
     for (int i = 0; i < rows_count(rows) && shown < MOST_SHOWN; i++) {
         struct environment env = line_of(rows, i);
-        if (!call_sees(call, env.team) && strcmp(env.owner_id, call->person->id) != 0)
+        if (!call_sees(call, env.team) && !call_owns(call, &env))
             continue;
         const struct template *template = template_find(call->app->templates, env.template);
         const char *title = template ? template->title : env.template;

@@ -200,11 +200,13 @@ const char *call_hidden_teams(const struct call *call)
 static bool no_such_name(struct call *call, const char *name, struct error *err)
 {
     const char *shown = text_mrkdwn(call, text_cut(call, name, 60));
-    struct rows *rows = db_query(call, call->db, err,
-                                 "SELECT name FROM environments WHERE ended_at IS NULL"
-                                 " AND (team <> ALL ($1::text[]) OR owner_id = $2)"
-                                 " ORDER BY id DESC LIMIT 200",
-                                 P(call_hidden_teams(call), call->person->id));
+    struct rows *rows =
+        db_query(call, call->db, err,
+                 "SELECT name FROM environments WHERE ended_at IS NULL"
+                 " AND (team <> ALL ($1::text[])"
+                 "  OR (owner_workspace = $2 AND owner_id = $3))"
+                 " ORDER BY id DESC LIMIT 200",
+                 P(call_hidden_teams(call), call->person->workspace, call->person->id));
     if (!rows)
         return false;
     int count = rows_count(rows);
@@ -234,7 +236,7 @@ bool call_environment(struct call *call, enum environment_lock lock, struct envi
     }
     if (team && !call_team(call, team, &team, err))
         return false;
-    struct onlooker who = {call->person->id, call_hidden_teams(call)};
+    struct onlooker who = {call->person->workspace, call->person->id, call_hidden_teams(call)};
     if (!environment_by_name(call, call->db, team, name, &who, lock, out, err))
         return false;
     if (!*out)
@@ -360,6 +362,11 @@ bool call_may(struct call *call, const char *verb, const char *resource, const c
         call->actor.rule = talloc_strdup(call, why.text);
         return true;
     }
+    if (call->person->groups_unknown)
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "Slack cannot tell at the moment which groups you are in, and without one "
+                         "the rules do not let you %s %s in %s. Please try again in a minute.",
+                         verb_words(verb), resource, *team ? team : "all teams");
     const char **who = rbac_subjects(call, call->rules, team, verb, resource, template);
     const char *shown[4];
     size_t count = 0;

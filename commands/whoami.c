@@ -28,7 +28,10 @@ bool whoami_run(struct call *call, struct error *err)
         text, "Mail: %s\nGroups: ", me->mail ? text_mrkdwn(call, me->mail) : "unknown, so none");
     for (int i = 0; me->groups[i]; i++)
         text = talloc_asprintf_append(text, "%s`%s`", i ? ", " : "", me->groups[i]);
-    if (!me->groups[0])
+    if (me->groups_unknown)
+        text = talloc_asprintf_append(text, "%sSlack cannot tell those of Slack at the moment",
+                                      me->groups[0] ? "; " : "");
+    else if (!me->groups[0])
         text = talloc_strdup_append(text, "none");
     for (int t = 0; t < config->team_count; t++) {
         const char *team = config->teams[t].name;

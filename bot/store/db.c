@@ -43,6 +43,8 @@ struct db {
     char sqlstate[6];
     char constraint[64];
     char **channels; /* LISTEN again after a reconnect */
+    void (*heard)(void *user, const char *payload);
+    void *heard_user;
 };
 
 static void forget_statements(struct db *db)
@@ -466,9 +468,18 @@ bool db_listen(struct db *db, const char *channel, struct error *err)
 static bool take_notifications(struct db *db)
 {
     bool any = false;
-    for (PGnotify *each; (each = PQnotifies(db->conn)); any = true)
+    for (PGnotify *each; (each = PQnotifies(db->conn)); any = true) {
+        if (db->heard)
+            db->heard(db->heard_user, each->extra);
         PQfreemem(each);
+    }
     return any;
+}
+
+void db_on_notify(struct db *db, void (*heard)(void *user, const char *payload), void *user)
+{
+    db->heard = heard;
+    db->heard_user = user;
 }
 
 bool db_wait(struct db *db, int wake_fd, int timeout_ms)

@@ -81,6 +81,8 @@ bool db_retryable(const struct db *db);
 
 /* Notifications: LISTEN now and again after each reconnect. */
 bool db_listen(struct db *db, const char *channel, struct error *err);
+/* Who gets the payload of each notification, from within db_wait(). */
+void db_on_notify(struct db *db, void (*heard)(void *user, const char *payload), void *user);
 /* Waits until a notification comes, wake_fd (-1: none) is readable, or timeout_ms passed; false
    when the connection is broken. Never busy: with a broken connection it waits for the others. */
 bool db_wait(struct db *db, int wake_fd, int timeout_ms);

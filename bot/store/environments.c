@@ -96,11 +96,12 @@ static struct rows *find_by_name(const void *ctx, struct db *db, const char *tea
                         P(team, name));
     return db_query(ctx, db, err,
                     "SELECT l.id, l.team, l.ended_at IS NULL AS living,"
-                    " l.team <> ALL ($2::text[]) OR l.owner_id = $3 AS shown FROM teams t"
+                    " l.team <> ALL ($2::text[]) OR (l.owner_workspace = $3 AND l.owner_id = $4) "
+                    "AS shown FROM teams t"
                     " CROSS JOIN LATERAL (SELECT * FROM environments e WHERE e.team = t.name"
                     "  AND e.name = $1 ORDER BY e.id DESC LIMIT 1) l"
                     " ORDER BY (l.ended_at IS NULL) DESC, shown DESC, l.id DESC LIMIT 2",
-                    P(name, who->hidden_teams, who->id));
+                    P(name, who->hidden_teams, who->workspace, who->id));
 }
 
 /* Two living ones of the name, of which neither is the likelier one to be meant. */

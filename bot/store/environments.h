@@ -48,8 +48,8 @@ bool environment_by_id(const void *ctx, struct db *db, int64_t id, enum environm
                        struct environment **out, struct error *err);
 /* Who asks for a name, so that nothing is told of what they may not see. */
 struct onlooker {
-    const char *id;           /* what they own they see */
-    const char *hidden_teams; /* "{payments,search}": of these they see nothing else */
+    const char *workspace, *id; /* what they own they see */
+    const char *hidden_teams;   /* "{payments,search}": of these they see nothing else */
 };
 
 /* By name in a team (team NULL: in any team): the living one, else the latest of the past; of

@@ -298,18 +298,31 @@ class Control:
         for group in self.space.groups.values():
             if group["handle"] == body["handle"]:
                 users = [u for u in group["users"] if u not in body.get("remove", [])]
+                before = group["users"]
                 group["users"] = users + [u for u in body.get("add", []) if u not in users]
                 group["date_delete"] = int(time.time()) if body.get("disabled") else 0
+                if body.get("events", True):
+                    for event in make.group_events(group, before):
+                        self.tell_event(event)
         self.space.changed()
         return web.json_response({"ok": True})
 
+    def tell_event(self, event):
+        """As Slack tells the app: a little later, and nobody waits for it."""
+        asyncio.get_running_loop().create_task(
+            self.socket.deliver_event(make.event(self.space, event)))
+
     async def person(self, request):
         body = await request.json()
+        events = body.pop("events", True)
         if body["id"] not in self.space.people:
             self.space.join(body["id"], body.pop("name", body["id"].lower()), body)
         self.space.people[body["id"]].update(body)
         for flag in body.get("absent", []):  # Slack leaves flags out where it does not tell
             self.space.people[body["id"]].pop(flag, None)
+        if events:
+            self.tell_event({"type": "user_change", "cache_ts": int(time.time()),
+                             "user": self.api.user(self.space.people[body["id"]])})
         self.space.changed()
         return web.json_response({"ok": True})
 

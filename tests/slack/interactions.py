@@ -165,6 +165,21 @@ def view_closed(space, user, view, cleared=False):
             "is_enterprise_install": False, "enterprise": None}
 
 
+def group_events(group, before):
+    """What Slack tells of a user group that changed: who joined and left, and the whole."""
+    now = int(time.time())
+    added = [u for u in group["users"] if u not in before]
+    removed = [u for u in before if u not in group["users"]]
+    events = []
+    if added or removed:
+        events.append({"type": "subteam_members_changed", "subteam_id": group["id"],
+                       "team_id": TEAM, "date_previous_update": now, "date_update": now,
+                       "added_users": added, "added_users_count": str(len(added)),
+                       "removed_users": removed, "removed_users_count": str(len(removed))})
+    whole = dict(group, team_id=TEAM, is_usergroup=True, user_count=str(len(group["users"])))
+    return events + [{"type": "subteam_updated", "subteam": whole}]
+
+
 def event(space, event):
     return {"token": "verification", "team_id": TEAM, "api_app_id": APP, "event": event,
             "type": "event_callback", "event_id": space.new_id("Ev"), "event_time": int(time.time()),

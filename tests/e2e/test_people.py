@@ -1,0 +1,192 @@
+"""Who somebody is when Slack cannot tell: what it told a moment ago serves as long as its events keep
+it true; guests only where the rules name them; who only looks is shown what is known."""
+
+import os
+import shutil
+
+import pytest
+
+from test_wrong_click import (CANNOT_TELL, FULL_MEMBERS, MANY_CLICKS, NO_APPROVER, ask, click,
+                              untouched)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+APPROVED = "You approved demo. It goes ahead."
+
+
+def slack_is_away(c, *methods):
+    for method in methods or ("usergroups.list", "users.info"):
+        c.slack.fault(method, "status", status=429, retry_after=5, count=1000)
+
+
+def known(c, user="U0APPR"):
+    """Makes envbot ask Slack for that person: a decision that is refused."""
+    assert "no environment" in c.slack.type(user, "C0GEN", "approve nothing")["shown"][0]["text"]
+
+
+def heard(c, count):
+    """So many events of Slack were taken by somebody."""
+    c.slack.wait_for(
+        lambda: sum(e["type"] == "events_api" and e["outcome"] == "acked"
+                    for e in c.slack.envelopes()["envelopes"]) >= count, f"{count} events", 30)
+
+
+def rules_with(tmp_path, name, text):
+    folder = tmp_path / "rules"
+    shutil.copytree(os.path.join(ROOT, "deploy", "rbac"), folder)
+    (folder / name).write_text(text)
+    return str(folder)
+
+
+def test_what_slack_told_a_moment_ago_serves_when_it_limits_and_nothing_else_does(company):
+    c = company(slack_arguments=MANY_CLICKS)
+    c.serve()
+    card = ask(c, "demo")
+    known(c)
+    slack_is_away(c)
+    assert click(c, "U0APPR2", card, wait=3.0) == CANNOT_TELL  # of whom nothing is known
+    untouched(c, "demo")
+    assert click(c, "U0APPR", card, wait=3.0) == APPROVED
+    c.wait_state("demo", "queued", "creating", "ready")
+
+
+def test_who_left_the_group_decides_nothing_whichever_process_heard_of_it(company):
+    c = company(slack_arguments=MANY_CLICKS)
+    bots = [c.serve(), c.serve()]
+    card = ask(c, "demo")
+    for _ in range(12):  # both processes come to know them
+        known(c)
+    slack_is_away(c)
+    c.slack.group("platform-approvers", remove=["U0APPR"])
+    heard(c, 2)
+    for _ in range(8):  # whichever process it comes to
+        said = click(c, "U0APPR", card, wait=3.0)
+        assert said in (NO_APPROVER, CANNOT_TELL), said
+    untouched(c, "demo")
+    assert all(bot.process.poll() is None for bot in bots)
+
+
+def test_who_was_deactivated_meanwhile_decides_nothing(company):
+    c = company(slack_arguments=MANY_CLICKS)
+    c.serve()
+    card = ask(c, "demo")
+    known(c)
+    slack_is_away(c)
+    c.slack.person("U0APPR", deleted=True)
+    heard(c, 1)
+    assert click(c, "U0APPR", card, wait=3.0) == CANNOT_TELL
+    untouched(c, "demo")
+
+
+@pytest.mark.parametrize("change", [{"date_delete": 1}, {"handle": "other"},
+                                    {"users": ["U0APPR2"]}])
+def test_a_group_that_was_disabled_or_called_otherwise_lets_nobody_decide(company, change):
+    c = company(slack_arguments=MANY_CLICKS)
+    c.serve()
+    card = ask(c, "demo")
+    known(c)
+    slack_is_away(c)
+    group = {"id": "S0PLAT", "handle": "platform-approvers", "date_delete": 0,
+             "users": ["U0APPR", "U0APPR2", "U0APPR3"], **change}
+    c.slack.event({"type": "subteam_updated", "subteam": group})
+    assert click(c, "U0APPR", card, wait=3.0) == NO_APPROVER
+    untouched(c, "demo")
+
+
+def test_events_that_say_nothing_of_people_are_taken_and_change_nothing(company):
+    c = company(slack_arguments=MANY_CLICKS)
+    c.serve()
+    card = ask(c, "demo")
+    known(c)
+    slack_is_away(c)
+    for event in ({"type": "app_home_opened", "user": "U0APPR"}, {"type": "subteam_updated"},
+                  {"type": "user_change", "user": {"id": "U0APPR2"}},
+                  {"type": "subteam_members_changed", "subteam_id": "S0PLAT",
+                   "removed_users": ["U0APPR2"], "added_users": ["U0BYST"]},
+                  {"type": "user_change", "user": {"id": 12}}, {"type": "user_change"}):
+        assert c.slack.event(event)["outcome"] == "acked"
+    assert click(c, "U0BYST", card, wait=3.0) == CANNOT_TELL  # an event puts nobody into a group
+    assert click(c, "U0APPR", card, wait=3.0) == APPROVED
+
+
+GUESTS = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: guests, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: envbot-approver}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0GUEST"}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0GONE"}
+"""
+
+
+def test_guests_whom_only_the_rules_name_decide_nothing(company, tmp_path):
+    c = company(rules=rules_with(tmp_path, "guests.yaml", GUESTS))
+    c.serve()
+    assert click(c, "U0GUEST", ask(c, "demo")) == FULL_MEMBERS
+    untouched(c, "demo")
+
+
+def test_guests_whom_the_configuration_lets_in_may_what_the_rules_name_them_for(company, tmp_path):
+    c = company(rules=rules_with(tmp_path, "guests.yaml", GUESTS),
+                options={"rbac.allow_guests": "true"})
+    c.slack.person("U0GUEST2", name="guest-2", is_ultra_restricted=True, is_restricted=True)
+    c.slack.person("U0INVITED", name="invited", is_restricted=True, is_invited_user=True)
+    c.serve()
+    card = ask(c, "demo")
+    # everybody may ask for environments, and guests are not among everybody
+    for who in ("U0GUEST", "U0GUEST2"):
+        shown = c.slack.type(who, "C0GEN", "create small other --team payments")["shown"][0]["text"]
+        assert "do not let you" in shown, shown
+    assert click(c, "U0GUEST2", card) == NO_APPROVER
+    for who in ("U0GONE", "U0INVITED"):
+        assert click(c, who, card) == FULL_MEMBERS
+    untouched(c, "demo")
+    assert click(c, "U0GUEST", card) == APPROVED
+
+
+def test_who_only_looks_is_shown_what_is_known_without_groups(company):
+    c = company(options={"rbac.copy_seconds": 0}, slack_arguments=MANY_CLICKS)
+    c.serve()
+    ask(c, "demo")
+    slack_is_away(c, "usergroups.list")
+
+    def look(user, words):
+        return c.slack.type(user, "C0GEN", words, wait=3.0)["shown"][0]["text"]
+
+    assert "demo" in look("U0DEV", "list --all")
+    assert "`/env create`" in look("U0DEV", "help")
+    assert "small" in look("U0DEV", "templates")
+    assert "demo" in look("U0DEV", "show demo")
+    assert "`/env approve`" not in look("U0APPR", "help")  # a missing group only takes away
+    said = look("U0MGR", "whoami")
+    assert "cannot tell" in said and "slack:managers" not in said, said
+    # whoever wants more than to look has to wait
+    assert look("U0DEV", "withdraw demo") == CANNOT_TELL
+    assert c.environment_row("demo")["state"] == "pending"
+
+
+BY_MAIL = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: by-mail, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: envbot-approver}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: approver@example.com}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0APPR2"}
+"""
+
+
+def test_a_mail_address_is_a_name_only_as_the_profile_gives_it_and_confirmed(company, tmp_path):
+    rules = rules_with(tmp_path, "mail.yaml", BY_MAIL)
+    for text in ("payments", "search"):
+        os.unlink(os.path.join(rules, f"team-{text}.yaml"))
+    c = company(rules=rules, options={"rbac.user_name": "email"}, slack_arguments=MANY_CLICKS)
+    c.slack.person("U0FAKE", name="approver@example.com", email=None)
+    c.slack.person("U0TYPED", name="typed", email="approver@example.com",
+                   is_email_confirmed=False)
+    c.serve()
+    card = ask(c, "demo")
+    for user in ("U0FAKE", "U0TYPED", "U0APPR2", "U0BYST"):
+        assert click(c, user, card) == NO_APPROVER, user
+    untouched(c, "demo")
+    assert click(c, "U0APPR", card) == APPROVED
