@@ -468,11 +468,9 @@ bool db_listen(struct db *db, const char *channel, struct error *err)
 static bool take_notifications(struct db *db)
 {
     bool any = false;
-    for (PGnotify *each; (each = PQnotifies(db->conn)); any = true) {
+    for (PGnotify *each; (each = PQnotifies(db->conn)); PQfreemem(each), any = true)
         if (db->heard)
             db->heard(db->heard_user, each->extra);
-        PQfreemem(each);
-    }
     return any;
 }
 
