@@ -20,11 +20,16 @@ enum {
     PATIENCE_S = 300 /* with a reminder, while Slack cannot tell who is needed */
 };
 
-static int64_t monotonic_s(void)
+static int64_t monotonic_ms(void)
 {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
-    return at.tv_sec;
+    return (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000;
+}
+
+static int64_t monotonic_s(void)
+{
+    return monotonic_ms() / 1000;
 }
 
 /* Whether Slack may be asked; when it could not answer just now, not. */
@@ -169,6 +174,51 @@ static const char *names_of(const void *ctx, const struct candidates *all,
     if (more)
         shown[count++] = text_count(ctx, (long)more, "other", "others");
     return count ? talloc_asprintf(ctx, "%s: ", text_list(ctx, shown, count, "and")) : "";
+}
+
+/* Whether it is somebody whose vote would count, as far as Slack tells. */
+static bool can_vote(const void *ctx, const struct needed *needed, const struct environment *env,
+                     const struct policy *policy, const char *id)
+{
+    struct person *person;
+    struct error err = {0};
+    if (!people_find(ctx, needed->people, needed->web, env->owner_workspace, id, PEOPLE_RECENT,
+                     &person, &err))
+        return err.code == ERROR_UNAVAILABLE;
+    bool own = person->mail && env->owner_mail && strcasecmp(person->mail, env->owner_mail) == 0;
+    return people_may(needed->rules, person, "approve", "environments", env->team, env->template,
+                      NULL) &&
+           (policy->self || !own);
+}
+
+bool needed_names(const void *ctx, const struct needed *needed, const struct environment *env,
+                  const char **names, struct error *err)
+{
+    enum { NAMED_MOST = 10, PATIENCE_MS = 1500 };
+    struct policy policy = policy_read(env->template_copy);
+    struct candidates all;
+    struct wanted wanted;
+    const char *shown[NAMED_MOST + 1];
+    size_t count = 0, more = 0;
+    int64_t until = monotonic_ms() + PATIENCE_MS;
+    *names = "";
+    if (!find_candidates(ctx, needed, env, &policy, &all, err) ||
+        !count_wanted(ctx, needed->db, env, &policy, &wanted, err))
+        return false;
+    for (const char **id = all.approvers; id && *id; id++) {
+        bool asks = count < NAMED_MOST && (**id == 'U' || **id == 'W') && monotonic_ms() < until;
+        if (is_among(wanted.voters, *id) || (asks && !can_vote(ctx, needed, env, &policy, *id)))
+            continue;
+        if (count < NAMED_MOST)
+            shown[count++] = mention(ctx, *id);
+        else
+            more++;
+    }
+    if (more)
+        shown[count++] = text_count(ctx, (long)more, "other", "others");
+    if (count)
+        *names = text_list(ctx, shown, count, "and");
+    return true;
 }
 
 /* The transaction of one reminder; nothing when another process gives it or it was decided. */

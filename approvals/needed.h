@@ -5,6 +5,7 @@
 
 #include "approvals/people.h"
 #include "store/db.h"
+#include "store/environments.h"
 
 /* What it takes; the calling thread's own connections. */
 struct needed {
@@ -19,6 +20,12 @@ struct needed {
    without names), each in a transaction of its own: *taken is how many. Any number of processes may
    do it side by side. False when the database cannot be asked. */
 bool needed_remind(struct needed *needed, int *taken, struct error *err);
+
+/* Who can still approve a pending request, as mentions for people to read ("<@U0A>, <@U0B> and 3
+   others"; "" when the rules name nobody or everybody): without the requester, those
+   who voted, and those who may decide nothing. Outside of transactions. */
+bool needed_names(const void *ctx, const struct needed *needed, const struct environment *env,
+                  const char **names, struct error *err);
 
 /* Looks whether the pending requests can be approved at all: those that were not looked at under
    these rules yet, and the others every few minutes, for groups change too. Whose request nobody

@@ -4,7 +4,8 @@
 
 #include "commands/call.h"
 
-call_fn help_run, whoami_run, templates_run, list_run, show_run, quota_run, report_run;
+call_fn help_run, whoami_run, templates_run, list_run, show_prepare, show_run, quota_run,
+    report_run;
 call_fn create_prepare, create_run, create_form, create_submit_prepare, create_submit;
 const char *const *create_switches(struct call *call);
 call_fn extend_run, extend_click, extend_submit;

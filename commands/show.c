@@ -1,9 +1,36 @@
 #include "commands/commands.h"
 
+#include "approvals/needed.h"
+#include "base/log.h"
 #include "lifecycle/view.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <talloc.h>
+
+/* Whom a pending request waits for is known to Slack, which is asked before the transaction. What
+   goes wrong here run() says as well, or it shows one line less. */
+bool show_prepare(struct call *call, struct error *err)
+{
+    struct error ignored = {0};
+    struct environment *env = NULL;
+    (void)err;
+    bool found = db_begin(call->db, DB_READ_ONLY, &ignored) &&
+                 call_environment(call, ENVIRONMENT_READ, &env, &ignored);
+    db_rollback(call->db);
+    if (!found || strcmp(env->state, "pending") != 0 ||
+        !call_may_or_owns(call, "get", env, &ignored))
+        return true;
+    struct needed needed = {
+        .db = call->db, .web = call->tools->web, .people = call->app->people, .rules = call->rules};
+    const char *names;
+    if (needed_names(call, &needed, env, &names, &ignored))
+        call->prepared = talloc_strdup(call, names);
+    else
+        log_info("who can still decide is not known now", "env", env->cluster, "error",
+                 ignored.text);
+    return true;
+}
 
 bool show_run(struct call *call, struct error *err)
 {
@@ -12,5 +39,9 @@ bool show_run(struct call *call, struct error *err)
         !call_may_or_owns(call, "get", env, err))
         return false;
     cJSON *view = view_read(call, call->db, env->id, err);
-    return view && reply_template(call, "reply-show", view, err);
+    if (!view)
+        return false;
+    json_set_string(view, "deciders",
+                    call->prepared && strcmp(env->state, "pending") == 0 ? call->prepared : "");
+    return reply_template(call, "reply-show", view, err);
 }

@@ -63,6 +63,7 @@ const struct command commands[] = {
      .verb = "get",
      .resource = "environments",
      .reads = true,
+     .prepare = show_prepare,
      .run = show_run},
     {.name = "logs",
      .usage = "NAME [--team T]",

@@ -23,6 +23,7 @@ static const char *const others[] = {
     "content",
     "count",
     "decision_reason",
+    "deciders",
     "description",
     "error",
     "few",

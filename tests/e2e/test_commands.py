@@ -60,7 +60,7 @@ def test_help_shows_what_one_may_do_and_no_more(looking):
 def test_whoami_says_who_one_is_for_the_rules_and_what_one_may(looking):
     text = looking("U0DEV", "whoami")
     assert "developer" in text and "slack:U0DEV" in text and "developer@example.com" in text
-    assert "*payments*: you may ask for clusters" in text
+    assert "*payments*: you may look, ask for clusters and see the quota" in text
     assert "approve" in looking("U0APPR", "whoami")
     assert "set the quota" in looking("U0MGR", "whoami")
     assert "Mail: unknown" in looking("U0BYST", "whoami")

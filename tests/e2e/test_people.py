@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+import yaml
 
 from test_wrong_click import (CANNOT_TELL, FULL_MEMBERS, MANY_CLICKS, NO_APPROVER, ask, click,
                               untouched)
@@ -190,3 +191,78 @@ def test_a_mail_address_is_a_name_only_as_the_profile_gives_it_and_confirmed(com
         assert click(c, user, card) == NO_APPROVER, user
     untouched(c, "demo")
     assert click(c, "U0APPR", card) == APPROVED
+
+
+def shown(c, user, words):
+    """The text of everything in the answer."""
+    message = c.slack.type(user, "C0GEN", words)["shown"][0]
+    return message["text"] + "\n" + yaml.safe_dump(message.get("blocks", []), width=10000)
+
+
+def test_show_names_who_can_still_decide(company, tmp_path):
+    rules = rules_with(tmp_path, "guests.yaml", GUESTS + "- {kind: User, name: 'slack:U0DEV'}\n"
+                       "- {kind: User, name: 'slack:U0TWIN'}\n")
+    templates = tmp_path / "templates"
+    shutil.copytree(os.path.join(ROOT, "templates"), templates)
+    path = templates / "environments" / "small.yaml"
+    template = yaml.safe_load(path.read_text())
+    template["approval"] = {"count": 2}
+    path.write_text(yaml.safe_dump(template, sort_keys=False))
+    c = company(rules=rules, templates=str(templates), slack_arguments=MANY_CLICKS)
+    c.slack.person("U0TWIN", name="twin", email="developer@example.com")
+    c.serve()
+    card = ask(c, "demo")
+    said = shown(c, "U0DEV", "show demo")
+    assert "Can still decide: <@U0APPR>, <@U0APPR2> and <@U0APPR3>" in said, said
+    assert "is counted" in click(c, "U0APPR2", card)
+    assert "Can still decide: <@U0APPR> and <@U0APPR3>" in shown(c, "U0MGR", "show demo")
+    click(c, "U0APPR", card)
+    c.wait_state("demo", "creating", "ready")
+    assert "Can still decide" not in shown(c, "U0DEV", "show demo")
+
+
+def test_show_says_how_many_more_can_decide(company, tmp_path):
+    c = company(slack_arguments=MANY_CLICKS)
+    for i in range(10):
+        c.slack.person(f"U0MORE{i}", name=f"more-{i}")
+    c.slack.group("platform-approvers", add=[f"U0MORE{i}" for i in range(10)])
+    c.serve()
+    ask(c, "demo")
+    said = shown(c, "U0DEV", "show demo")
+    assert "<@U0MORE6> and 3 others" in said and "<@U0MORE7>" not in said, said
+
+
+def test_whoami_tells_names_groups_teams_and_what_one_may_where(company, tmp_path):
+    rules = rules_with(tmp_path, "some.yaml", """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: small-only, namespace: search}
+rules:
+- {apiGroups: [envbot.dev], resources: [environments], resourceNames: [small, gpu], verbs: [approve]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: small-only, namespace: search}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: small-only}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "slack:security"}]
+""")
+    c = company(rules=rules)
+    c.serve()
+
+    def lines(user):
+        return c.slack.type(user, "C0GEN", "whoami")["shown"][0]["text"].splitlines()
+
+    assert lines("U0APPR3") == [
+        "You are *approver-3*, `U0APPR3` of the workspace `T0ACME`; for the rules you are"
+        " `slack:U0APPR3`.",
+        "Mail: approver-3@example.com",
+        "Groups: `slack:platform-approvers` and `slack:security`",
+        "Teams: none",
+        "*payments*: you may look, ask for clusters, approve them and see the quota",
+        "*search*: you may look, ask for clusters, approve them and see the quota",
+    ]
+    os.unlink(os.path.join(rules, "team-search.yaml"))
+    wanted = ("*search*: you may look, ask for clusters, approve them (only small, gpu) and see the"
+              " quota")
+    c.slack.wait_for(lambda: lines("U0APPR3")[-1] == wanted, "the rules changed", 30)
+    assert lines("U0DEV")[2:4] == ["Groups: `team:payments`", "Teams: `payments`"]
