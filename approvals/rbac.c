@@ -144,8 +144,6 @@ static void note_near(struct answer *answer, const struct grant *grant,
 {
     const struct binding *b = grant->binding;
     const char *ns = b->namespace;
-    if (!answer->why)
-        return;
     if (*ns && strcmp(ns, q->namespace) != 0) {
         if (answer->near >= NEAR_TEAM || !granting_rule(b, q))
             return;
@@ -207,12 +205,28 @@ static bool granted(const struct grants *table, const char *name, const struct r
     HASH_FIND_STR(table, name, grants);
     if (!grants)
         return false;
-    if (granted_in(grants, "", q, answer) ||
-        (*q->namespace && granted_in(grants, q->namespace, q, answer)))
-        return true;
-    for (size_t i = 0; answer->why && i < grants->count; i++)
+    return granted_in(grants, "", q, answer) ||
+           (*q->namespace && granted_in(grants, q->namespace, q, answer));
+}
+
+static void note_nearest(const struct grants *table, const char *name,
+                         const struct rbac_question *q, struct answer *answer)
+{
+    const struct grants *grants;
+    HASH_FIND_STR(table, name, grants);
+    for (size_t i = 0; grants && i < grants->count; i++)
         note_near(answer, &grants->items[i], q);
-    return false;
+}
+
+/* A no is explained when it is known to be one. */
+static void explain(const struct rbac *rules, const struct rbac_question *q, struct answer *answer)
+{
+    tell(answer->why, "no binding names this user or one of their groups");
+    note_nearest(rules->users, q->user, q, answer);
+    if (!q->named_only)
+        note_nearest(rules->groups, "system:authenticated", q, answer);
+    for (const char *const *group = q->groups; group && *group; group++)
+        note_nearest(rules->groups, *group, q, answer);
 }
 
 const char *rbac_version(const struct rbac *rules)
@@ -245,14 +259,14 @@ bool rbac_allows(const struct rbac *rules, const struct rbac_question *q, struct
     if (rules->answer)
         return rules->answer(rules->answer_user, q, why);
     struct answer answer = {.why = why};
-    if (why)
-        tell(why, "no binding names this user or one of their groups");
     if (granted(rules->users, q->user, q, &answer) ||
         (!q->named_only && granted(rules->groups, "system:authenticated", q, &answer)))
         return true;
     for (const char *const *group = q->groups; group && *group; group++)
         if (granted(rules->groups, *group, q, &answer))
             return true;
+    if (why)
+        explain(rules, q, &answer);
     return false;
 }
 

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 
@@ -90,6 +91,15 @@ def measure_kind(world, bot, kind, options):
     return found
 
 
+def rules():
+    """Access rules of 10,000 bindings: how long they take to read, and a question to them."""
+    path = os.path.join(BUILD, "bench", "rules.yaml")
+    ran = subprocess.run([os.path.join(BUILD, "bench", "rules"), path], check=True, text=True,
+                         capture_output=True)
+    os.unlink(path)
+    return json.loads(ran.stdout)
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -114,6 +124,7 @@ def measure(options):
         found |= bolt.measure(world, options, FLIGHTS)
         found["click"] = jobs.clicks(world, options.clicks)
         found["job"] = jobs.supervised(world)
+        found["rules"] = rules()
         found["load_after"] = os.getloadavg()[0]
     finally:
         world.stop()
@@ -183,6 +194,10 @@ def print_table(found):
     row("approve click to the first eksctl",
         f"p50 {found['click']['p50_ms']:.0f} ms, p99 {found['click']['p99_ms']:.0f} ms", "p99 100 ms")
     print_memory("a supervised job", found["job"]["memory"], "3 MB")
+    bindings = found["rules"]
+    row(f"access rules, {bindings['bindings']:,} bindings",
+        f"read in {bindings['load_ms']:.0f} ms; a question {bindings['question_us']:.1f} µs, "
+        f"with its reason {bindings['reason_us']:.1f} µs", "5 µs")
 
 
 def main():

@@ -282,7 +282,7 @@ def test_what_reads_many_rules_asks_for_them_together(ruled, governed):
     c = governed()
     c.serve()
     said = c.slack.type("U0APPR", "C0GEN", "whoami")["shown"][0]["text"]
-    assert "*payments*: you may ask for clusters, approve them" in said, said
+    assert "*payments*: you may look, ask for clusters, approve them" in said, said
     mine = c.slack.type("U0MGR", "C0GEN", "whoami")["shown"][0]["text"]
     assert "approve them" not in mine and "set the quota" in mine, mine
     helped = c.slack.type("U0BYST", "C0GEN", "help")["shown"][0]["text"]

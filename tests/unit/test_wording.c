@@ -70,6 +70,7 @@ static struct environment sample(const void *ctx, const char *state)
 static void add_extras(cJSON *values)
 {
     static const char *const plain[] = {"by", "decision_reason", "more", "words", "error", "note"};
+    json_set_string(values, "deciders", "<@U0APPR>");
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         json_set_string(values, plain[i], hostile);
     json_set_string(values, "by_mention", "<@U0APPR>");
