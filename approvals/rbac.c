@@ -50,10 +50,11 @@ static bool matches_but_name(const struct rule *rule, const struct rbac_question
 }
 
 /* A question without a name (create of something unnamed, list) is about all of them: a rule for
-   some does not answer it. There is no "*" among names. */
+   some does not answer it. There is no "*" among names, and an empty one is the name of what has
+   none, as for Kubernetes. */
 static bool name_matches(const struct rule *rule, const struct rbac_question *q)
 {
-    return !*rule->names || (*q->name && has(rule->names, q->name));
+    return !*rule->names || has(rule->names, q->name);
 }
 
 static const struct rule *granting_rule(const struct binding *binding,

@@ -18,7 +18,7 @@ struct rbac_question {
     const char *api_group;   /* "envbot.dev" */
     const char *resource;    /* "environments", … */
     const char *subresource; /* "" */
-    const char *name;        /* the template; "" matches no rule with resourceNames */
+    const char *name;        /* the template; "" for none, or all of them */
 };
 
 /* Which rule it was:

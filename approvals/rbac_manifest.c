@@ -169,7 +169,8 @@ static bool check_rule(struct reading *r, const cJSON *rule)
         return problem(r, rule, "a rule is a mapping with verbs, apiGroups and resources");
     if (!known_keys(r, rule, keys, "a rule"))
         return false;
-    if (member(rule, "nonResourceURLs"))
+    const cJSON *urls = member(rule, "nonResourceURLs");
+    if (urls && !cJSON_IsNull(urls) && !(cJSON_IsArray(urls) && !urls->child))
         return problem(r, rule, "nonResourceURLs means nothing to envbot: this rule is ignored");
     bool ok = true;
     for (int i = 0; i < 3; i++) {

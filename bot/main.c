@@ -320,7 +320,9 @@ static int can_main(struct arguments *arguments)
         return misuse("`envbot can` takes USER VERB RESOURCE%s", "");
     q.user = plain[0];
     q.verb = plain[1];
-    q.resource = plain[2];
+    const char *slash = strchr(plain[2], '/');
+    q.resource = slash ? talloc_strndup(ctx, plain[2], (size_t)(slash - plain[2])) : plain[2];
+    q.subresource = slash ? slash + 1 : "";
     struct rbac_reason why;
     struct error err;
     int yes = may(ctx, config, &q, &why, &err);

@@ -36,8 +36,11 @@ const struct manual manuals[] = {
      "  envbot render small\n"
      "  envbot render standard nodes=4 spot=yes | eksctl create cluster --dry-run -f -\n"},
     {"can", "USER VERB RESOURCE [--team T] [--template N] [--group G]…", "ask the access rules",
-     "Says which binding and role allow it, or what came nearest. Resources are environments,\n"
-     "quotas, reports, audits and provisioning; without --team it is asked of all teams at once.\n",
+     "Says which binding, role and rule allow it, or what came nearest. Resources are "
+     "environments,\n"
+     "quotas, reports, audits and provisioning (environments/status: a sub-resource); without "
+     "--team\n"
+     "it is asked of all teams at once.\n",
      "  --team T      the team, which is a namespace in the rules\n"
      "  --template N  the template, which is a resource's name in the rules\n"
      "  --group G     a group of the user; may stand there several times\n",
