@@ -1,6 +1,7 @@
 /* The command line. */
 #include "approvals/rbac.h"
 #include "approvals/review.h"
+#include "audit.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -386,14 +387,22 @@ static int enrol_main(struct arguments *arguments)
     return config ? enrol(config, user, remove) : FAILED;
 }
 
+static int audit_command(struct arguments *arguments)
+{
+    struct config *config = configuration(arguments);
+    return config ? audit_main(config, arguments->words) : FAILED;
+}
+
 static const struct subcommand {
     const char *name; /* its page is manual_find(name) */
     subcommand_fn *run;
     int most; /* words that it takes at most */
 } subcommands[] = {
-    {"serve", serve_main, 0},    {"job", job_main, 1},        {"migrate", migrate_main, 0},
-    {"check", check_main, 0},    {"render", render_main, 99}, {"can", can_main, 99},
-    {"report", report_main, 99}, {"enrol", enrol_main, 99},   {NULL, NULL, 0},
+    {"serve", serve_main, 0},     {"job", job_main, 1},
+    {"migrate", migrate_main, 0}, {"check", check_main, 0},
+    {"render", render_main, 99},  {"can", can_main, 99},
+    {"report", report_main, 99},  {"audit", audit_command, 99},
+    {"enrol", enrol_main, 99},    {NULL, NULL, 0},
 };
 
 static const struct subcommand *find(const char *name)

@@ -52,6 +52,42 @@ const struct manual manuals[] = {
      "  --month M     the month, as 2026-11; the present one when not given\n"
      "  --csv         as CSV with a header, for a spreadsheet\n",
      NULL, "  envbot report payments --month 2026-11 --csv > payments.csv\n"},
+    {"audit",
+     "NAME [--team T] | --verify [--head N:HASH] | --format jsonl|csv [--since T] [--until T]…",
+     "what happened, who decided it, and that nobody changed it since",
+     "With a NAME it tells the story of each environment that ever had it, in sentences, also\n"
+     "years after it is gone: who asked, who decided by which rule, what became of it. Times are\n"
+     "UTC.\n"
+     "\n"
+     "--verify reads all rows in the order in which they were sealed, computes the chain of\n"
+     "SHA-256 hashes anew, and names the first row that was changed, taken out, put in, put\n"
+     "elsewhere or never sealed. It also says so when the triggers that refuse such changes are\n"
+     "switched off. A chain whose end was cut off, or that was made anew as a whole, is still a\n"
+     "chain: therefore envbot tells its head, a number and a hash, daily and at every stop, to "
+     "the\n"
+     "log and to the operators' channel. --head proves that the chain still holds one that was\n"
+     "told. How a row is hashed stands in bot/store/audit_chain.h, byte for byte.\n"
+     "\n"
+     "--format writes the rows for an auditor, in the order of the chain: JSON lines, or CSV as "
+     "in\n"
+     "RFC 4180 with a header. The fields are number, id, at, team, environment, name, actor,\n"
+     "actor_name, event, from_state, to_state, rule, rules_version, channel, message, envelope,\n"
+     "detail, sealed_at and hash; later versions add theirs at the end. detail is JSON and "
+     "depends\n"
+     "on the event. In CSV a field that a spreadsheet would take for a formula has a ' before it;\n"
+     "JSON lines have everything as it is.\n",
+     "  --team T      of that team alone\n"
+     "  --verify      prove the chain\n"
+     "  --head N:HASH with --verify: a head that was told must be part of it\n"
+     "  --format F    jsonl or csv; with a NAME: of that environment alone\n"
+     "  --since T     with --format: from then on; 2026-11-25 (midnight, UTC) or\n"
+     "                2026-11-25T08:00:00+01:00\n"
+     "  --until T     with --format: before then\n",
+     "  0  the audit is sound\n  1  it is broken; or there never was such an environment\n",
+     "  envbot audit demo --team payments\n"
+     "  envbot audit --verify --head 4211:9c0b…\n"
+     "  envbot audit --format csv --since 2026-10-01 --until 2026-11-01 > october.csv\n"
+     "  envbot audit --format jsonl | jq 'select(.event == \"refused\")'\n"},
     {"enrol", "USER [--remove]", "give an approver a secret for one-time codes",
      "Templates with approval.code let an approval count only together with a code from the\n"
      "approver's authenticator app: the answer to a stolen Slack session. USER is a Slack user id\n"

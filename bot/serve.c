@@ -14,6 +14,7 @@
 #include "lifecycle/clock.h"
 #include "lifecycle/counts.h"
 #include "lifecycle/outbox.h"
+#include "lifecycle/sealer.h"
 #include "lifecycle/states.h"
 #include "slack/socket.h"
 #include "slack/web.h"
@@ -62,6 +63,7 @@ struct server {
     struct rules_look first_look; /* at the access rules */
     struct rules_watch *rules_watch;
     struct people_watch *people_watch;
+    struct sealer *sealer;
 };
 
 static struct socket *the_socket; /* for the signal handler alone */
@@ -309,6 +311,7 @@ static void start_threads(struct server *server)
         pthread_create(&server->handlers[i], NULL, handler_thread, server);
     pthread_create(&server->clock, NULL, clock_thread, server);
     launcher_start(server->launcher);
+    server->sealer = sealer_start(server, server->config, after_commit, server);
     struct rules_watch_options watch = {.path = server->config->rbac.path,
                                         .database_url = server->config->database.url,
                                         .rules = server->app.rules,
@@ -332,6 +335,7 @@ static void stop_threads(struct server *server)
     bell_ring(server->clock_bell);
     pthread_join(server->clock, NULL);
     launcher_stop(server->launcher);
+    sealer_stop(server->sealer);
     outbox_stop(server->outbox);
 }
 

@@ -13,6 +13,7 @@ call_fn delete_run, delete_click, withdraw_run, withdraw_click, retry_run, retry
 call_fn approve_run, approve_click, approve_submit, deny_run, deny_click, deny_submit;
 call_fn ask_run, ask_click, ask_submit, answer_run, answer_click, answer_submit;
 call_fn seen_click, end_click;
+call_fn audit_run;
 call_fn logs_run, logs_click;
 
 #endif

@@ -314,15 +314,9 @@ static void tell(struct db *db, const struct environment *env, const struct tran
         say(db, env, "operators", step->operators, extra);
 }
 
-/* What the audit keeps of a step: what was said of it and, of a request and its decision, which
-   values it was about. Owned by env. */
-static const cJSON *told(const struct environment *env, const struct transition *step,
-                         const cJSON *extra)
+/* Which values a request and its decision are about. */
+static cJSON *values_of(const struct environment *env)
 {
-    bool decision = strcmp(step->from, "pending") == 0;
-    if (*step->from && !decision && step->event != EVENT_RETRY)
-        return extra;
-    cJSON *detail = extra ? json_own(env, cJSON_Duplicate(extra, true)) : json_object(env);
     cJSON *values = cJSON_CreateObject();
     json_set_string(values, "template", env->template);
     json_set_string(values, "region", env->region);
@@ -331,7 +325,21 @@ static const cJSON *told(const struct environment *env, const struct transition 
     json_set_number(values, "monthly_usd", env->monthly_usd);
     json_set_number(values, "revision", env->revision);
     json_set_string(values, "reason", env->reason);
-    json_set(detail, "values", values);
+    return values;
+}
+
+/* What the audit keeps of a step: what was said of it, and what it was about. Owned by env. */
+static const cJSON *told(const struct environment *env, const struct transition *step,
+                         const cJSON *extra)
+{
+    cJSON *detail = extra ? json_own(env, cJSON_Duplicate(extra, true)) : json_object(env);
+    bool request = !*step->from || step->event == EVENT_RETRY;
+    if (request || strcmp(step->from, "pending") == 0)
+        json_set(detail, "values", values_of(env));
+    if (env->cause && (step->event == EVENT_FAIL || step->event == EVENT_STUCK))
+        json_set_string(detail, "cause", env->cause);
+    if (step->event == EVENT_READY || step->event == EVENT_EXTEND)
+        json_set_number(detail, "expires_at", (double)env->expires_at);
     return detail;
 }
 

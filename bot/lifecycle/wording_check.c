@@ -19,6 +19,7 @@ static const char *const others[] = {
     "regions",    "problems",   "serving",         "version",    "teams",
     "templates",  "text",       "total",           "total_cost", "total_environments",
     "ttl_most",   "ttl_usual",  "where",           "who_words",  "words",
+    "number",     "hash",
 };
 enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 160 };
 
@@ -34,6 +35,7 @@ static const char *const needed[] = {
     "reply-show",     "reply-list",   "reply-list-empty",
     "reply-quota",    "reply-report", "rules-kept",
     "rules-problems", "rules-well",   "review",
+    "audit-head",
 };
 
 struct search {

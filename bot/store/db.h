@@ -67,6 +67,11 @@ struct rows *db_query(const void *ctx, struct db *db, struct error *err, const c
 /* db_query() and db_commit() in one round trip: the last question of a READ ONLY transaction. */
 struct rows *db_query_last(const void *ctx, struct db *db, struct error *err, const char *sql,
                            size_t count, const char *const *values);
+/* Runs COPY (…) TO STDOUT and hands over its pieces as they come, so that the whole is never in
+   memory: lines of text, or of a binary one whole rows (the first with the header before it). When
+   piece returns false, with err set, nothing more is read, and the connection is closed. */
+typedef bool db_copy_fn(void *user, const char *bytes, size_t length, struct error *err);
+bool db_copy_out(struct db *db, const char *sql, db_copy_fn *piece, void *user, struct error *err);
 /* Runs SQL text of several statements (a migration). */
 bool db_run_script(struct db *db, const char *sql, struct error *err);
 

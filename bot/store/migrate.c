@@ -67,21 +67,37 @@ static bool apply(void *ctx, struct db *db, int index, struct error *err)
         migrations[index].sql, migrations[index].version, migrations[index].name, sum);
     if (!db_run_script(db, script, err)) {
         struct error ignored;
+        bool refused = strcmp(db_sqlstate(db), "42501") == 0; /* insufficient_privilege */
         db_run_script(db, "ROLLBACK", &ignored);
-        return error_prefix(err, "migration %d (%s): ", migrations[index].version,
-                            migrations[index].name);
+        error_prefix(err, "migration %d (%s): ", migrations[index].version, migrations[index].name);
+        return refused
+                   ? error_prefix(err, "the schema is not up to date, and this role may not "
+                                       "change it: run `envbot migrate` first, as the role that "
+                                       "owns the tables: ")
+                   : false;
     }
     log_info("migrated the database", "migration", migrations[index].name);
     return true;
 }
 
+/* Not CREATE TABLE IF NOT EXISTS: who may create no table may not say that either. */
+static bool make_table(void *ctx, struct db *db, struct error *err)
+{
+    struct rows *rows =
+        db_query(ctx, db, err, "SELECT to_regclass('schema_migrations') IS NOT NULL AS there", P0);
+    if (!rows)
+        return false;
+    return rows_true(rows, 0, "there") ||
+           db_run_script(db,
+                         "CREATE TABLE schema_migrations ("
+                         "version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, "
+                         "applied_at timestamptz NOT NULL DEFAULT now())",
+                         err);
+}
+
 static bool apply_missing(void *ctx, struct db *db, int *applied, struct error *err)
 {
-    if (!db_run_script(db,
-                       "CREATE TABLE IF NOT EXISTS schema_migrations ("
-                       "version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, "
-                       "applied_at timestamptz NOT NULL DEFAULT now())",
-                       err))
+    if (!make_table(ctx, db, err))
         return false;
     struct rows *rows = db_query(
         ctx, db, err, "SELECT version, checksum FROM schema_migrations ORDER BY version", P0);

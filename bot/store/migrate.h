@@ -6,7 +6,8 @@
 
 /* Applies what is missing, one process at a time (an advisory lock), each migration in a
    transaction of its own. Refuses a database that a newer program has migrated, or whose
-   migrations differ from ours. *applied (may be NULL) is how many were applied. */
+   migrations differ from ours. A role that may create nothing will do when nothing is missing.
+   *applied (may be NULL) is how many were applied. */
 bool migrate(struct db *db, int *applied, struct error *err);
 
 #endif

@@ -10,6 +10,8 @@ import time
 import urllib.parse
 import urllib.request
 
+import psycopg2
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
@@ -58,6 +60,15 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+# Nothing but this may empty the audit.
+EMPTY = """
+ALTER TABLE audit DISABLE TRIGGER audit_refuses;
+ALTER TABLE audit_chain DISABLE TRIGGER audit_refuses;
+TRUNCATE environments, outbox, envelopes, audit, audit_chain, audit_unsealed CASCADE;
+ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_refuses;
+ALTER TABLE audit_chain ENABLE ALWAYS TRIGGER audit_refuses"""
 
 
 class Generator(Process):
@@ -150,13 +161,12 @@ class World:
 
     def clear(self):
         """Back to no environments, and the statistics of a table that was used."""
-        self.database.query(
-            "ALTER TABLE audit DISABLE TRIGGER audit_refuses;"
-            " ALTER TABLE audit_chain DISABLE TRIGGER audit_refuses;"
-            " TRUNCATE environments, decisions, jobs, job_log, outbox, messages, questions,"
-            "  changes, audit, audit_chain, audit_unsealed, envelopes;"
-            " ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_refuses;"
-            " ALTER TABLE audit_chain ENABLE ALWAYS TRIGGER audit_refuses")
+        while True:
+            try:
+                self.database.query(EMPTY)
+                break
+            except psycopg2.errors.DeadlockDetected:  # the bot is at work
+                time.sleep(0.1)
         self.database.query("ANALYZE")
         self.database.query("CHECKPOINT")
 
