@@ -115,8 +115,7 @@ static bool count_wanted(const void *ctx, struct db *db, const struct environmen
     snprintf(revision, sizeof revision, "%d", env->revision);
     struct rows *rows = db_query(ctx, db, err,
                                  "SELECT user_id, to_json(groups) AS groups FROM decisions"
-                                 " WHERE environment = $1 AND revision = $2 AND word = 'approve'"
-                                 "  AND taken_back_at IS NULL",
+                                 " WHERE environment = $1 AND revision = $2 AND word = 'approve'",
                                  P(id, revision));
     if (!rows)
         return false;

@@ -1,51 +1,15 @@
-#include "store/db.h"
+#include "store/db_inside.h"
 
 #include "base/log.h"
 #include "store/rows.h"
 
 #include <assert.h>
-#include <libpq-fe.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <talloc.h>
 #include <time.h>
 #include <unistd.h>
-#include <uthash.h>
-
-/* A statement that this connection has prepared; the key is the literal's address. */
-struct prepared {
-    const char *sql;
-    char name[16];
-    UT_hash_handle hh;
-};
-
-/* What the server owes us an answer for, in order. */
-struct owed {
-    struct owed *next;
-    struct rows **slot; /* NULL: only whether it worked */
-    const void *ctx;
-    struct prepared *prepares; /* this answer is to its preparation */
-};
-
-struct db {
-    char *url;
-    char *name;
-    int statement_timeout_ms;
-    PGconn *conn;
-    struct prepared *statements;
-    unsigned next_statement;
-    struct owed *owed, **owed_end;
-    bool in_transaction, reads; /* reads: a READ ONLY one */
-    bool spoilt;                /* a statement of this transaction failed */
-    bool queue_failed;          /* a statement could not even be queued */
-    unsigned notes;
-    char sqlstate[6];
-    char constraint[64];
-    char **channels; /* LISTEN again after a reconnect */
-    void (*heard)(void *user, const char *payload);
-    void *heard_user;
-};
 
 static void forget_statements(struct db *db)
 {
@@ -66,7 +30,7 @@ static void forget_owed(struct db *db)
     db->owed_end = &db->owed;
 }
 
-static void disconnect(struct db *db)
+void db_disconnect(struct db *db)
 {
     if (db->conn)
         PQfinish(db->conn);
@@ -79,7 +43,7 @@ static void disconnect(struct db *db)
 
 static int free_db(struct db *db)
 {
-    disconnect(db);
+    db_disconnect(db);
     return 0;
 }
 
@@ -121,7 +85,7 @@ bool db_connect(struct db *db, struct error *err)
 {
     if (db->conn && PQstatus(db->conn) == CONNECTION_OK)
         return true;
-    disconnect(db);
+    db_disconnect(db);
     void *tmp = talloc_new(NULL);
     const char *options =
         talloc_asprintf(tmp,
@@ -148,7 +112,7 @@ bool db_connect(struct db *db, struct error *err)
         size_t length = err ? strlen(err->text) : 0;
         if (length && err->text[length - 1] == '\n')
             err->text[length - 1] = '\0';
-        disconnect(db);
+        db_disconnect(db);
         return false;
     }
     PQsetNoticeReceiver(db->conn, ignore_notice, NULL);
@@ -233,7 +197,7 @@ static enum error_code classify(const struct db *db)
     return ERROR_INTERNAL;
 }
 
-static void keep_first_error(struct db *db, const PGresult *result, struct error *err, bool *failed)
+void db_keep_first_error(struct db *db, const PGresult *result, struct error *err, bool *failed)
 {
     if (*failed)
         return;
@@ -254,7 +218,7 @@ static void take(struct db *db, PGresult *result, struct error *err, bool *faile
     ExecStatusType status = PQresultStatus(result);
     bool ok = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
     if (!ok && status != PGRES_PIPELINE_ABORTED)
-        keep_first_error(db, result, err, failed);
+        db_keep_first_error(db, result, err, failed);
     if (!owed) {
         PQclear(result);
         return;
@@ -274,10 +238,10 @@ static void take(struct db *db, PGresult *result, struct error *err, bool *faile
     talloc_free(owed);
 }
 
-static bool connection_lost(struct db *db, struct error *err)
+bool db_connection_lost(struct db *db, struct error *err)
 {
     db->sqlstate[0] = '\0';
-    disconnect(db);
+    db_disconnect(db);
     return error_set(err, ERROR_UNAVAILABLE, "the connection to PostgreSQL was lost");
 }
 
@@ -285,11 +249,11 @@ bool db_flush(struct db *db, struct error *err)
 {
     db->sqlstate[0] = db->constraint[0] = '\0';
     if (db->queue_failed || !db_connected(db))
-        return connection_lost(db, err);
+        return db_connection_lost(db, err);
     if (!db->owed)
         return true;
     if (!PQpipelineSync(db->conn))
-        return connection_lost(db, err);
+        return db_connection_lost(db, err);
     bool failed = false, synced = false;
     int silences = 0;
     while (!synced) {
@@ -298,7 +262,7 @@ bool db_flush(struct db *db, struct error *err)
             /* One NULL follows each statement's result. After a write that failed libpq gives
                nothing else, and calls the connection good (pqSendSome in 15's fe-misc.c). */
             if (PQstatus(db->conn) != CONNECTION_OK || ++silences > 2)
-                return connection_lost(db, err);
+                return db_connection_lost(db, err);
             continue;
         }
         silences = 0;
@@ -310,7 +274,7 @@ bool db_flush(struct db *db, struct error *err)
         }
     }
     if (PQstatus(db->conn) != CONNECTION_OK)
-        return connection_lost(db, err);
+        return db_connection_lost(db, err);
     db->spoilt = db->spoilt || failed;
     return !failed;
 }
@@ -420,10 +384,10 @@ void db_rollback(struct db *db)
         db_send(db, "ROLLBACK", P0);
         if (!db_flush(db, &err)) {
             log_warn("a transaction could not be rolled back; reconnecting", "error", err.text);
-            disconnect(db);
+            db_disconnect(db);
         }
     } else {
-        disconnect(db);
+        db_disconnect(db);
     }
     memcpy(db->sqlstate, sqlstate, sizeof sqlstate);
     memcpy(db->constraint, constraint, sizeof constraint);
@@ -438,50 +402,11 @@ bool db_run_script(struct db *db, const char *sql, struct error *err)
     ExecStatusType status = PQresultStatus(result);
     bool failed = false;
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        keep_first_error(db, result, err, &failed);
+        db_keep_first_error(db, result, err, &failed);
     PQclear(result);
     if (PQstatus(db->conn) == CONNECTION_OK)
         PQenterPipelineMode(db->conn);
     return !failed;
-}
-
-static bool copy_pieces(struct db *db, db_copy_fn *piece, void *user, struct error *err)
-{
-    char *bytes;
-    int length;
-    while ((length = PQgetCopyData(db->conn, &bytes, 0)) > 0) {
-        bool taken = piece(user, bytes, (size_t)length, err);
-        PQfreemem(bytes);
-        if (!taken) {
-            disconnect(db);
-            return false;
-        }
-    }
-    bool failed = false;
-    for (PGresult *result; (result = PQgetResult(db->conn)); PQclear(result))
-        if (PQresultStatus(result) != PGRES_COMMAND_OK)
-            keep_first_error(db, result, err, &failed);
-    return !failed;
-}
-
-bool db_copy_out(struct db *db, const char *sql, db_copy_fn *piece, void *user, struct error *err)
-{
-    if (!db_connect(db, err) || !db_flush(db, err))
-        return false;
-    PQexitPipelineMode(db->conn);
-    PGresult *result = PQexec(db->conn, sql);
-    bool failed = false, begun = PQresultStatus(result) == PGRES_COPY_OUT;
-    if (!begun)
-        keep_first_error(db, result, err, &failed);
-    PQclear(result);
-    bool ok = begun && copy_pieces(db, piece, user, err);
-    if (!db->conn) /* piece wanted no more */
-        return false;
-    if (!db_connected(db))
-        return connection_lost(db, err);
-    db->spoilt = db->spoilt || !ok;
-    PQenterPipelineMode(db->conn);
-    return ok;
 }
 
 const char *db_sqlstate(const struct db *db)
@@ -529,7 +454,7 @@ bool db_wait(struct db *db, int wake_fd, int timeout_ms)
     poll(fds, 2, timeout_ms);
     if (connected && fds[1].revents) {
         if (!PQconsumeInput(db->conn) || PQstatus(db->conn) != CONNECTION_OK) {
-            disconnect(db);
+            db_disconnect(db);
             return false;
         }
         take_notifications(db);

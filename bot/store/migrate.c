@@ -21,9 +21,9 @@ MIGRATION(001, "001_start.sql");
 MIGRATION(002, "002_outbox_sent.sql");
 MIGRATION(003, "003_decisions_by_time.sql");
 MIGRATION(004, "004_decisions_mail.sql");
-MIGRATION(005, "005_votes.sql");
+MIGRATION(005, "005_places.sql");
 MIGRATION(006, "006_waiting.sql");
-MIGRATION(007, "007_changes.sql");
+MIGRATION(007, "007_break_glass.sql");
 MIGRATION(008, "008_codes.sql");
 MIGRATION(009, "009_audit.sql");
 
@@ -36,9 +36,9 @@ static const struct {
     {2, "outbox_sent", migration_002},
     {3, "decisions_by_time", migration_003},
     {4, "decisions_mail", migration_004},
-    {5, "votes", migration_005},
+    {5, "places", migration_005},
     {6, "waiting", migration_006},
-    {7, "changes", migration_007},
+    {7, "break_glass", migration_007},
     {8, "codes", migration_008},
     {9, "audit", migration_009},
 };

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import audit
 import bolt
 import jobs
 from statements import capture, pgbench, to_script
@@ -125,6 +126,9 @@ def measure(options):
         found["click"] = jobs.clicks(world, options.clicks)
         found["job"] = jobs.supervised(world)
         found["rules"] = rules()
+        bot = world.serve()
+        found["audit"] = audit.measure(world, bot, options.audit, options.rounds)
+        bot.stop()
         found["load_after"] = os.getloadavg()[0]
     finally:
         world.stop()
@@ -198,6 +202,10 @@ def print_table(found):
     row(f"access rules, {bindings['bindings']:,} bindings",
         f"read in {bindings['load_ms']:.0f} ms; a question {bindings['question_us']:.1f} µs, "
         f"with its reason {bindings['reason_us']:.1f} µs", "5 µs")
+    trail = found["audit"]
+    row(f"proof of {trail['rows']:,} rows of the audit",
+        f"{trail['verify_s']:.1f} s, {trail['of_copy']:.2f} of psql's copy; "
+        f"{trail['sealed_per_s']:.0f} sealed a second", "10 s for a million")
 
 
 def main():
@@ -206,6 +214,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--clicks", type=int, default=100)
     parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--audit", type=int, default=1_000_000, help="rows of the audit")
     parser.add_argument("--handlers", type=int, default=8, help="connections of pgbench at most")
     options = parser.parse_args()
     found = measure(options)

@@ -20,7 +20,9 @@ MAY_INCLUDE = {
     "serve":     "base config store slack aws lifecycle jobs approvals commands http",
     "manual":    "base",
     "enrol":     "base config store slack aws lifecycle approvals",
-    "main":      "base config store slack aws lifecycle jobs approvals commands http serve manual enrol",
+    "audit":     "base config store lifecycle",
+    "main":      "base config store slack aws lifecycle jobs approvals commands http serve manual "
+                 "enrol audit",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 

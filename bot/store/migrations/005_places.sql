@@ -1,11 +1,3 @@
--- A vote counts for what its card showed: the digest is of the values and of the request's own copy
--- of the template. It can be taken back until the decision.
-ALTER TABLE environments ADD COLUMN digest text;
-ALTER TABLE decisions
-    ADD COLUMN digest        text,
-    ADD COLUMN rules_version text,        -- which version of the rules allowed it
-    ADD COLUMN taken_back_at timestamptz;
-
 -- An environment has more messages than one and a card: a second card where it was escalated to, a
 -- review after breaking the glass, a card for each change of a ready environment.
 ALTER TABLE messages DROP CONSTRAINT messages_place_check;
