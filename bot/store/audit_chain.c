@@ -54,15 +54,16 @@ static void put_bytes(struct audit_hasher *hasher, const char *bytes, size_t len
 
 struct audit_text audit_decimal(char digits[24], int64_t number)
 {
-    char *at = digits + 24;
+    enum { END = 24 };
+    size_t at = END;
     uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     do {
-        *--at = (char)('0' + rest % 10);
+        digits[--at] = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest);
     if (number < 0)
-        *--at = '-';
-    return (struct audit_text){at, (size_t)(digits + 24 - at)};
+        digits[--at] = '-';
+    return (struct audit_text){digits + at, END - at};
 }
 
 static void put(struct audit_hasher *hasher, struct audit_text value)
