@@ -193,6 +193,18 @@ def test_the_message_box_helps_and_remembers(slack, page):
     assert slack.envelopes()["envelopes"] == []  # the app heard nothing of all this
 
 
+def test_what_is_sent_on_a_slow_line_arrives_in_order(slack, page):
+    p = page(slack.url, "U0DEV")
+    p.go("C0GEN")
+    p.run("const quick = window.fetch; window.fetch = (...given) =>"
+          " new Promise((done) => setTimeout(done, 1000)).then(() => quick(...given));")
+    for word in ("one", "two", "three"):
+        p.type(word)
+    p.see("#messages .message", "three")
+    said = [m["text"] for m in slack.messages("C0GEN") if m.get("user") == "U0DEV"]
+    assert said == ["one", "two", "three"]
+
+
 def test_a_command_in_a_thread_is_refused_as_slack_does(slack, page):
     root = slack.json("chat.postMessage", channel="C0PAY", text="the root")["ts"]
     slack.json("chat.postMessage", channel="C0PAY", text="the reply", thread_ts=root)

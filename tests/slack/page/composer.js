@@ -46,6 +46,7 @@ export function drawComposer(parent, { place, thread, id, name, closed, toEnd })
   const history = sent.get(store.me) ?? [];
   sent.set(store.me, history);
   let recalled = history.length;
+  let last = Promise.resolve();  // what was sent last
 
   const box = h("textarea", { id, rows: 1, value: drafts.get(key) ?? "", spellcheck: "false",
     autocomplete: "off", placeholder: thread ? "Reply…" : `Message ${name}`,
@@ -96,21 +97,20 @@ export function drawComposer(parent, { place, thread, id, name, closed, toEnd })
       recall(1);
     }
   }
+  // What is sent while something is still on its way waits for it: in order, and nothing is lost.
   async function submit() {
     const text = box.value.trim();
-    if (!text || frame.classList.contains("sending")) return;
+    if (!text) return;
     if (history[history.length - 1] !== text) history.push(text);
     recalled = history.length;
     fill("");
     popover.replaceChildren();
     frame.classList.add("sending");
     toEnd();
-    try {
-      await send(text, place, thread);
-    } catch {
-      fill(text);  // nothing arrived: nothing is lost
-    }
-    frame.classList.remove("sending");
+    const mine = last = last.then(() => send(text, place, thread))
+      .catch(() => fill(box.value ? `${text}\n${box.value}` : text));  // nothing arrived
+    await mine;
+    if (mine === last) frame.classList.remove("sending");
   }
   parent.replaceChildren(frame);
   changed();
