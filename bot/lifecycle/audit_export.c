@@ -117,6 +117,8 @@ static bool is_formula(struct audit_text value)
 
 static void csv_value(FILE *out, struct audit_text value)
 {
+    if (!value.text)
+        return;
     bool formula = is_formula(value), quotes = formula;
     for (size_t i = 0; i < value.length && !quotes; i++)
         quotes = strchr(",\"\r\n", value.text[i]) != NULL;

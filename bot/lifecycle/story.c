@@ -187,14 +187,13 @@ static bool add_lines(const void *ctx, struct db *db, const char *ids, cJSON *by
     for (int i = 0; i < rows_count(rows); i++) {
         cJSON *part = cJSON_GetObjectItemCaseSensitive(by_id, rows_text(rows, i, "environment"));
         cJSON *lines = cJSON_GetObjectItemCaseSensitive(part, "lines");
-        cJSON *line = cJSON_CreateObject(), *row = rows_json(NULL, rows, i, "told");
-        char *text = story_sentence(ctx, row);
+        cJSON *line = cJSON_CreateObject();
+        char *text = story_sentence(rows, rows_json(rows, rows, i, "told"));
         json_set_string(line, "at", rows_text(rows, i, "moment"));
         json_set_string(line, "text", text);
         cJSON_AddItemToArray(lines, line);
-        talloc_free(text);
-        cJSON_Delete(row);
     }
+    talloc_free(rows);
     return true;
 }
 
