@@ -2,23 +2,15 @@
 
 #include "base/bell.h"
 #include "base/log.h"
+#include "jobs/launch.h"
 #include "store/jobs.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <talloc.h>
 #include <time.h>
-#include <unistd.h>
-
-extern char **environ;
 
 /* A job that was started is given this long to claim its row before it is started again. */
 enum { PATIENCE_SECONDS = 5, REMEMBERED = 256 };
@@ -33,35 +25,17 @@ struct launcher {
         time_t at;
     } started[REMEMBERED];
     unsigned next;
-    char **environment; /* of the job process */
+    const struct launch *launch;
+    void *launch_state;
 };
-
-/* The job process needs the database, the configuration and AWS, and nothing of Slack. */
-static char **job_environment(const void *ctx)
-{
-    static const char *const kept_back[] = {"SLACK_", "ENVBOT_SLACK_"};
-    unsigned count = 0;
-    while (environ[count])
-        count++;
-    char **list = talloc_array(ctx, char *, count + 1);
-    unsigned used = 0;
-    for (unsigned i = 0; i < count; i++) {
-        bool keep = true;
-        for (size_t k = 0; k < sizeof kept_back / sizeof *kept_back; k++)
-            keep = keep && strncmp(environ[i], kept_back[k], strlen(kept_back[k])) != 0;
-        if (keep)
-            list[used++] = talloc_strdup(list, environ[i]);
-    }
-    list[used] = NULL;
-    return list;
-}
 
 struct launcher *launcher_new(const void *ctx, const struct config *config)
 {
     struct launcher *launcher = talloc_zero(ctx, struct launcher);
     launcher->config = config;
     launcher->bell = bell_new(launcher);
-    launcher->environment = job_environment(launcher);
+    launcher->launch = launch_find(config->jobs.launcher);
+    launcher->launch_state = launcher->launch->begin(launcher, config);
     return launcher;
 }
 
@@ -70,49 +44,15 @@ void launcher_wake(struct launcher *launcher)
     bell_ring(launcher->bell);
 }
 
-/* Between fork and exec only what is safe after fork in a program with threads: signal-safety(7).
- */
-static void become_job(char **arguments, char **environment)
-{
-    setsid();
-    pid_t grandchild = fork();
-    if (grandchild != 0)
-        _exit(grandchild < 0);
-    int null = open("/dev/null", O_RDWR);
-    if (null >= 0) {
-        dup2(null, 0);
-        dup2(null, 1);
-    }
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    execve("/proc/self/exe", arguments, environment);
-    _exit(127);
-}
-
-static bool start_job(struct launcher *launcher, int64_t id)
+static void start_job(struct launcher *launcher, int64_t id)
 {
     char number[32];
+    struct error err = {0};
     snprintf(number, sizeof number, "%" PRId64, id);
-    char name[] = "envbot", job[] = "job", option[] = "--config";
-    char *file = talloc_strdup(NULL, launcher->config->file);
-    char *plain[] = {name, job, number, NULL};
-    char *with_file[] = {name, job, number, option, file, NULL};
-    char **arguments = *file ? with_file : plain;
-    pid_t child = fork();
-    if (child == 0)
-        become_job(arguments, launcher->environment);
-    int status = 0;
-    bool ok = child > 0;
-    while (ok && waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    ok = ok && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!ok)
-        log_error("a job could not be started", "job", number, "error", strerror(errno));
-    else
+    if (launcher->launch->start(launcher->launch_state, id, &err))
         log_info("started", "job", number);
-    talloc_free(file);
-    return ok;
+    else
+        log_error("a job could not be started", "job", number, "error", err.text);
 }
 
 static bool started_lately(const struct launcher *launcher, int64_t id, time_t now)
