@@ -355,9 +355,10 @@ static void add_hole(cJSON *list, const char *const *bound, const char *name)
 
 static void collect(cJSON *list, const cJSON *node, const char **bound, size_t depth)
 {
-    char variable[64] = "", from[128];
+    char variable[64], from[128];
     const char *loop = json_string(node, "$for"), *check = json_string(node, "$if");
-    if (loop && sscanf(loop, "%63s in %127s", variable, from) == 2 && depth < 15) {
+    bool binds = loop && sscanf(loop, "%63s in %127s", variable, from) == 2 && depth < 15;
+    if (binds) {
         add_hole(list, bound, from);
         bound[depth++] = variable;
         bound[depth] = NULL;
@@ -381,7 +382,7 @@ static void collect(cJSON *list, const cJSON *node, const char **bound, size_t d
         cJSON_ArrayForEach (each, node)
             if (!each->string || each->string[0] != '$' || strcmp(each->string, "$value") == 0)
                 collect(list, each, bound, depth);
-    if (*variable)
+    if (binds)
         bound[depth - 1] = NULL;
 }
 

@@ -165,6 +165,31 @@ static void test_the_names_of_all_holes(void **state)
                         "[\"x\",\"y\",\"items\",\"z\"]");
 }
 
+static const char *holes_of(const void *ctx, const char *yaml)
+{
+    struct tree *trees;
+    int count;
+    struct error err = {0};
+    assert_true(tree_read_text(ctx, "t", yaml, strlen(yaml), &trees, &count, &err));
+    return json_text(ctx, tree_holes(ctx, trees[0].root));
+}
+
+/* A $for that says no list binds nothing, and takes away nothing that another one bound. */
+static void test_a_loop_that_is_none_binds_nothing(void **state)
+{
+    assert_string_equal(holes_of(*state, "a: [{$for: choice, n: \"${x}\"}]"), "[\"x\"]");
+    assert_string_equal(
+        holes_of(*state, "a: [{$for: i in items, b: [{$for: choice}], c: \"${i.n}${x}\"}]"),
+        "[\"items\",\"x\"]");
+    char *deep = talloc_strdup(*state, "a: ");
+    for (int i = 0; i < 20; i++)
+        deep = talloc_asprintf_append(deep, "[{$for: i%d in items, b: ", i);
+    deep = talloc_strdup_append(deep, "\"${i0}${i14}\"");
+    for (int i = 0; i < 20; i++)
+        deep = talloc_strdup_append(deep, "}]");
+    assert_string_equal(holes_of(*state, deep), "[\"items\"]");
+}
+
 static void test_yaml_is_read_strictly_and_by_line(void **state)
 {
     static const struct {
@@ -234,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_an_unknown_hole_is_named_with_its_place_and_the_nearest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_names_of_all_holes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_loop_that_is_none_binds_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_yaml_is_read_strictly_and_by_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_document_that_unfolds_without_end_is_refused, set_up,
                                         tear_down),
