@@ -73,8 +73,8 @@ static void check_parameter(struct template_reading *r, const cJSON *parameter)
                                        "title", "description", "pattern", "length"};
     static const char *const types[] = {"integer", "choice", "string", "boolean"};
     template_known_keys(r, parameter, keys, sizeof keys / sizeof *keys);
-    static const char *const taken[] = {"cluster", "region", "tags",   "role",   "ttl",
-                                        "team",    "set",    "reason", "dry-run"};
+    static const char *const taken[] = {"cluster", "region", "tags",   "role",    "ttl",
+                                        "team",    "set",    "reason", "dry-run", "break-glass"};
     const char *type = json_string_or_empty(parameter, "type");
     const cJSON *otherwise = json_at(parameter, "default");
     struct error err;
@@ -143,6 +143,8 @@ static void read_template(struct template_reading *r, const void *ctx, struct te
     t->title = json_string(source, "title") ? json_string(source, "title") : t->name;
     t->description = json_string_or_empty(source, "description");
     t->parameters = json_at(source, "parameters");
+    if (!cJSON_IsObject(t->parameters)) /* told by check_template */
+        t->parameters = NULL;
     t->regions = text_list_of(r, ctx, json_at(read, "regions"), "regions");
     static const struct tree no_tree = {.file = ""};
     quiet.tree = &no_tree;
@@ -164,9 +166,14 @@ static void check_template(struct template_reading *r, const struct template *t)
                                        "regions", "ttl",         "approval", "cluster"};
     static const char *const ttl_keys[] = {"default", "max", "ceiling"};
     const cJSON *source = r->tree->root, *each;
+    const cJSON *parameters = json_at(source, "parameters");
     template_known_keys(r, source, keys, sizeof keys / sizeof *keys);
+    if (parameters && !cJSON_IsNull(parameters) && !cJSON_IsObject(parameters)) {
+        template_problem(r, parameters, "parameters is a mapping: {nodes: {type: integer, …}}");
+        return;
+    }
     template_known_keys(r, json_at(source, "ttl"), ttl_keys, 3);
-    cJSON_ArrayForEach (each, json_at(source, "parameters"))
+    cJSON_ArrayForEach (each, parameters)
         check_parameter(r, each);
     template_check_approval(r, json_at(source, "approval"));
     if (json_at(source, "order") && !cJSON_IsNumber(json_at(source, "order")))
@@ -180,7 +187,7 @@ static void check_template(struct template_reading *r, const struct template *t)
     cJSON *holes = tree_holes(r->ctx, json_at(source, "cluster"));
     const char *known[64] = {"cluster", "region", "tags", "role"};
     size_t count = 4;
-    cJSON_ArrayForEach (each, json_at(source, "parameters"))
+    cJSON_ArrayForEach (each, parameters)
         if (count < 64)
             known[count++] = each->string;
     cJSON_ArrayForEach (each, holes) {

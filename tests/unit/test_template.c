@@ -229,6 +229,29 @@ static void test_every_mistake_of_a_template_is_said_with_its_line(void **state)
     write_file(inside, "shape.yaml",
                "approval:\n"
                "- count: 1\n");
+    write_file(inside, "list.yaml",
+               "parameters:\n"
+               "- nodes: {type: integer, min: 1, max: 5, default: 2}\n");
+    write_file(inside, "groups.yaml",
+               "parameters: {nodes: {type: integer, default: 2}}\n"
+               "approval:\n"
+               "  groups: [\"slack:security\"]\n"
+               "  self: never\n"
+               "  count: 1.5\n"
+               "  automatic: {nodes: {max: 1}}\n");
+    write_file(inside, "lines.yaml",
+               "parameters: {nodes: {type: integer, default: 2}}\n"
+               "approval:\n"
+               "  groups: {security: 1, \"slack:\": 1, \"slack:few\": 0,\n"
+               "    \"slack:many\": \"1\"}\n"
+               "  automatic:\n"
+               "  - nods: {max: 1}\n"
+               "    ttl: {maximum: 2h}\n"
+               "  - nodes: [1]\n");
+    write_file(inside, "empty.yaml",
+               "approval:\n"
+               "  groups: {}\n"
+               "  automatic: [[{max: 1}]]\n");
     struct template_set *set;
     assert_false(templates_read(*state, folder, &set, &problems));
     static const char *const expected[] = {
@@ -251,6 +274,20 @@ static void test_every_mistake_of_a_template_is_said_with_its_line(void **state)
         "odd.yaml:3: approval.escalate wants both, after and channel",
         "odd.yaml:3: chanel is not a key of this; did you mean channel?",
         "shape.yaml:1: a mapping is wanted here",
+        "list.yaml:1: parameters is a mapping",
+        "groups.yaml:3: approval.groups says how many of each",
+        "groups.yaml:4: approval.self is true or false",
+        "groups.yaml:5: approval.count goes from 1 to 20",
+        "groups.yaml:6: approval.automatic is a list of conditions",
+        "lines.yaml:3: approval.groups: security is no group",
+        "lines.yaml:3: approval.groups: slack: is no group",
+        "lines.yaml:3: approval.groups: how many of slack:few goes from 1 to 20",
+        "lines.yaml:4: approval.groups: how many of slack:many goes from 1 to 20",
+        "lines.yaml:6: approval.automatic: nods is neither a parameter nor ttl",
+        "lines.yaml:7: maximum is not a key of this",
+        "lines.yaml:8: approval.automatic: nodes is a value, or {min",
+        "empty.yaml:2: approval.groups says how many of each",
+        "empty.yaml:3: approval.automatic is a list of conditions",
         ": regions is missing: a list with at least one",
         ":12: ${clustr} is neither a parameter nor one of cluster, region, tags, role; did you "
         "mean "
