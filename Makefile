@@ -145,7 +145,7 @@ e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py
 # What strangers write is read by these; clang's libFuzzer writes more of it than anybody would.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzers/%,$(wildcard tests/fuzz/*.c))
 fuzzers: $(FUZZERS)
-$(BUILD)/fuzzers/%: tests/fuzz/%.c $(LIBRARY)
+$(BUILD)/fuzzers/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
