@@ -1,11 +1,15 @@
 #!/usr/bin/python3
-"""Starts Python programs by forking: the stand-ins' libraries are read once for a whole run of tests.
+"""Starts stand-ins by forking: a program and its libraries are read once for a whole run of tests.
 
-As a program: serves orders on its standard input, a socket, until that closes. An order is a line of
-JSON, {"arguments": [program, …], "log": path}; the answer is the process's number.
+As a program: `nursery.py PROGRAM` reads PROGRAM, which has a coroutine main(), and serves orders on its
+standard input, a socket, until that closes. An order is a line of JSON, {"arguments": [PROGRAM, …],
+"log": path}; the answer is the process's number.
 """
 
+import asyncio
 import atexit
+import gc
+import importlib.util
 import json
 import os
 import select
@@ -45,9 +49,9 @@ class Forked:
 
 
 class Nursery:
-    def __init__(self):
+    def __init__(self, program):
         ours, theirs = socket.socketpair()
-        self.process = subprocess.Popen(["/usr/bin/python3", os.path.abspath(__file__)],
+        self.process = subprocess.Popen(["/usr/bin/python3", os.path.abspath(__file__), program],
                                         stdin=theirs, start_new_session=True)
         theirs.close()
         self.socket = ours
@@ -60,18 +64,26 @@ class Nursery:
         return Forked(int(self.answers.readline()))
 
 
-nursery = None
+nurseries = {}  # by program
 
 
 def start(arguments, log):
     """Starts a Python program (its path and arguments) whose output goes into the file log."""
-    global nursery
-    nursery = nursery or Nursery()
-    return nursery.start(arguments, log)
+    program = arguments[0]
+    if program not in nurseries:
+        nurseries[program] = Nursery(program)
+    return nurseries[program].start(arguments, log)
 
 
-def become(order):
-    import runpy
+def read(program):
+    sys.path[0] = os.path.dirname(program)
+    spec = importlib.util.spec_from_file_location("stand_in_program", program)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def become(module, order):
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -79,18 +91,18 @@ def become(order):
     for number, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(number, target)
     sys.argv = order["arguments"]
-    sys.path[0] = os.path.dirname(sys.argv[0])
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    asyncio.run(module.main())
 
 
 def main():
-    import aiohttp.web  # noqa: F401  what the stand-ins take longest to read
+    module = read(sys.argv[1])
+    gc.freeze()  # what was read stays shared with the children
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: the kernel cleans up
     orders = socket.socket(fileno=os.dup(0))
     for line in orders.makefile("r", encoding="utf-8"):
         pid = os.fork()
         if pid == 0:
-            become(json.loads(line))
+            become(module, json.loads(line))
             sys.stdout.flush()
             os._exit(0)
         orders.sendall(f"{pid}\n".encode())
