@@ -14,6 +14,7 @@
 #include "lifecycle/clock.h"
 #include "lifecycle/counts.h"
 #include "lifecycle/outbox.h"
+#include "lifecycle/pausing.h"
 #include "lifecycle/sealer.h"
 #include "lifecycle/states.h"
 #include "slack/socket.h"
@@ -158,12 +159,12 @@ enum { COUNT_ROUNDS = 5 };
 /* What the time brings, and whom requests wait for; *taken: how much was done. */
 static bool clock_round(struct server *server, struct needed *needed, int *taken, struct error *err)
 {
-    int reminded = 0, told = 0;
+    int reminded = 0, told = 0, paused = 0;
     needed->rules = rules_hold(server->app.rules);
     bool ok = clock_tick(needed->db, taken, err) && needed_remind(needed, &reminded, err) &&
-              needed_check(needed, &told, err);
+              needed_check(needed, &told, err) && pausing_tell(needed->db, &paused, err);
     rules_let_go(server->app.rules, needed->rules);
-    if (*taken + reminded + told)
+    if (*taken + reminded + told + paused)
         after_commit(server, DB_NOTE_ALL);
     return ok;
 }
@@ -187,6 +188,7 @@ static void *clock_thread(void *user)
         bool ok = clock_round(server, &needed, &taken, &err) &&
                   (round % 60 != 0 || clock_sweep(db, &err)) &&
                   (round % COUNT_ROUNDS != 0 || counts_read(counts, db, &err));
+        health_pause(server->health, counts_pause(counts));
         health_database(server->health, ok || db_connected(db) ? NULL : err.text);
         if (!ok && well)
             log_warn("the clock cannot do its work", "error", err.text);

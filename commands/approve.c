@@ -5,6 +5,7 @@
 #include "approvals/decide.h"
 #include "base/text.h"
 #include "lifecycle/view.h"
+#include "store/pauses.h"
 
 #include <string.h>
 #include <talloc.h>
@@ -16,6 +17,13 @@ static bool say_decision(struct call *call, struct environment *env,
     if (!decide(call, call->db, call->rules, call->person, &call->actor, env, decision, &words,
                 err))
         return false;
+    struct rows *paused = NULL;
+    if (strcmp(env->state, "queued") == 0) {
+        pause_ask(call, call->db, &paused);
+        if (!db_flush(call->db, err))
+            return false;
+        words = talloc_asprintf(call, "%s%s", words, call_pause_words(call, paused));
+    }
     answer(call, words);
     return true;
 }

@@ -98,6 +98,9 @@ void reply_form_refused(struct call *call, const char *words);
 void answer_privately(struct call *call, const char *words);
 /* The channel of the click, or of the form's opening; "" when it was opened in none. */
 const char *call_channel(struct call *call);
+/* What is added to an answer while provisioning is paused (rows of pause_ask); "" while it is not.
+ */
+const char *call_pause_words(struct call *call, const struct rows *rows);
 /* How a typed command and a click answer alike. */
 void answer(struct call *call, const char *words);
 

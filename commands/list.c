@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "lifecycle/pausing.h"
 #include "lifecycle/view.h"
 
 #include <string.h>
@@ -120,6 +121,8 @@ bool list_run(struct call *call, struct error *err)
         return false;
     bool past = state && (strcmp(state, "deleted") == 0 || strcmp(state, "denied") == 0 ||
                           strcmp(state, "withdrawn") == 0 || strcmp(state, "lapsed") == 0);
+    struct rows *paused = NULL;
+    pause_ask(call, call->db, &paused);
     struct rows *rows = read_rows(call, team, owner, state, past, err);
     if (!rows)
         return false;
@@ -140,6 +143,7 @@ bool list_run(struct call *call, struct error *err)
         shown++;
     }
     json_set(values, "items", items);
+    json_set_string(values, "pause_words", pausing_words(call, pause_from_row(call, paused)));
     json_set_string(values, "command", call->app->config->slack.command);
     json_set_string(values, "where", team ? team : owner ? "yours" : "all teams");
     json_set_string(values, "text", text_cut(call, text, 3000));

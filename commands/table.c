@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char *const look_switches[] = {"mine", "all", NULL};
+static const char *const pause_switches[] = {"all", NULL};
 static const char *const report_switches[] = {"csv", NULL};
 static const char *const list_options[] = {"team", "state", NULL};
 static const char *const team_option[] = {"team", NULL};
@@ -162,6 +163,24 @@ const struct command commands[] = {
      .resource = "reports",
      .switches = report_switches,
      .run = report_run},
+    {.name = "pause",
+     .usage = "REASON [--all]",
+     .summary = "stop new jobs from starting; those that run finish. With --all, deletions too",
+     .example = "pause AWS has trouble in eu-central-1",
+     .words = ANY_WORDS,
+     .verb = "pause",
+     .resource = "provisioning",
+     .decides = true,
+     .switches = pause_switches,
+     .run = pause_run},
+    {.name = "resume",
+     .usage = "",
+     .summary = "let jobs start again after a pause",
+     .example = "resume",
+     .verb = "pause",
+     .resource = "provisioning",
+     .decides = true,
+     .run = resume_run},
     {.name = NULL},
 };
 

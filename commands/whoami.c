@@ -1,6 +1,7 @@
 #include "commands/commands.h"
 
 #include "base/text.h"
+#include "store/pauses.h"
 
 #include <string.h>
 #include <talloc.h>
@@ -63,8 +64,11 @@ static const char *names(struct call *call, const char *const *list)
 
 bool whoami_run(struct call *call, struct error *err)
 {
-    (void)err;
     const struct person *me = call->person;
+    struct rows *paused = NULL;
+    pause_ask(call, call->db, &paused);
+    if (!db_flush(call->db, err))
+        return false;
     const struct config *config = call->app->config;
     char *text = talloc_asprintf(
         call, "You are *%s*, `%s` of the workspace `%s`%s; for the rules you are `%s`.\nMail: %s\n",
@@ -77,6 +81,9 @@ bool whoami_run(struct call *call, struct error *err)
         names(call, people_teams(call, call->app->people, me)));
     for (int t = 0; t < config->team_count; t++)
         text = talloc_strdup_append(text, team_line(call, config->teams[t].name));
-    reply_text(call, "%s", text);
+    if (people_may(call->rules, me, "pause", "provisioning", "", "", NULL))
+        text = talloc_strdup_append(text, "\nYou may pause provisioning for all teams.");
+    const char *words = call_pause_words(call, paused);
+    reply_text(call, "%s%s%s", text, *words ? "\n" : "", *words ? words + 1 : "");
     return true;
 }

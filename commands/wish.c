@@ -6,6 +6,7 @@
 #include "base/tree.h"
 #include "commands/quota_check.h"
 #include "lifecycle/states.h"
+#include "store/pauses.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -242,7 +243,9 @@ static bool name_taken(struct call *call, const struct environment *env, struct 
 bool wish_place(struct call *call, const struct wish *wish, struct error *err)
 {
     struct rows *rows = NULL;
+    struct rows *paused = NULL;
     team_use_ask(call, call->db, wish->team, !wish->dry_run, &rows);
+    pause_ask(call, call->db, &paused);
     if (!db_flush(call->db, err))
         return false;
     if (rows_count(rows) == 0)
@@ -273,6 +276,7 @@ bool wish_place(struct call *call, const struct wish *wish, struct error *err)
     const char *where = *team->channel
                             ? talloc_asprintf(call, " Follow it in <#%s>.", team->channel)
                             : " You will hear in a direct message.";
+    where = talloc_strdup_append(talloc_strdup(call, where), call_pause_words(call, paused));
     if (wish->automatic)
         reply_text(call, "*%s/%s* needs no approval and is on its way.%s", wish->team, wish->name,
                    where);

@@ -18,6 +18,7 @@ struct health {
     /* under lock */
     time_t database_at; /* the last word; 0: never */
     char database_trouble[512];
+    char pause[512];
 };
 
 static time_t now(void)
@@ -54,6 +55,24 @@ void health_database(struct health *health, const char *trouble)
     health->database_at = now();
     snprintf(health->database_trouble, sizeof health->database_trouble, "%s",
              trouble ? trouble : "");
+    pthread_mutex_unlock(&health->lock);
+}
+
+void health_pause(struct health *health, const char *words)
+{
+    pthread_mutex_lock(&health->lock);
+    snprintf(health->pause, sizeof health->pause, "%s", words);
+    pthread_mutex_unlock(&health->lock);
+}
+
+static void add_pause(cJSON *root, struct health *health)
+{
+    pthread_mutex_lock(&health->lock);
+    cJSON *object = cJSON_CreateObject();
+    json_set_bool(object, "paused", *health->pause != 0);
+    if (*health->pause)
+        json_set_string(object, "reason", health->pause);
+    json_set(root, "provisioning", object);
     pthread_mutex_unlock(&health->lock);
 }
 
@@ -101,6 +120,7 @@ char *health_json(const void *ctx, struct health *health, bool *ready)
         json_set_string(breakers, breaker_name(health->breakers[i]),
                         breaker_state_name(breaker_state(health->breakers[i])));
     json_set(root, "breakers", breakers);
+    add_pause(root, health);
     char *text = json_text(ctx, root);
     talloc_free(tmp);
     return text;

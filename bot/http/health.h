@@ -21,6 +21,11 @@ void health_watch(struct health *health, struct breaker *breaker);
  */
 void health_database(struct health *health, const char *trouble);
 
+/* From any thread: provisioning is paused, in these words; "": it is not. That makes nothing
+ * unready.
+ */
+void health_pause(struct health *health, const char *words);
+
 /* JSON, a talloc string of ctx; *ready: Slack said hello and PostgreSQL answers. */
 char *health_json(const void *ctx, struct health *health, bool *ready);
 

@@ -1,9 +1,12 @@
 #include "lifecycle/counts.h"
 
+#include "lifecycle/pausing.h"
+
 #include <talloc.h>
 
 struct counts {
-    struct metric *environments, *jobs, *job_seconds;
+    struct metric *environments, *jobs, *job_seconds, *paused;
+    char *pause;       /* its words; "" when nothing is paused */
     int64_t *observed; /* the jobs that ended within the last minute; NULL before the first look */
 };
 
@@ -20,7 +23,23 @@ struct counts *counts_new(const void *ctx, struct metrics *metrics)
     counts->job_seconds = metrics_histogram(
         metrics, "envbot_job_seconds", "How long jobs took, from their first start to their end.",
         job_bounds, sizeof job_bounds / sizeof *job_bounds, "kind");
+    counts->paused =
+        metrics_gauge(metrics, "envbot_paused", "1 while somebody has paused provisioning.");
+    counts->pause = talloc_strdup(counts, "");
     return counts;
+}
+
+static void note_pause(struct counts *counts, const struct rows *rows)
+{
+    const struct pause *pause = pause_from_row(rows, rows);
+    talloc_free(counts->pause);
+    counts->pause = talloc_strdup(counts, pausing_words(rows, pause));
+    series_set(metric_series(counts->paused), pause ? 1 : 0);
+}
+
+const char *counts_pause(const struct counts *counts)
+{
+    return counts->pause;
 }
 
 /* Rows of (label, label, count) into a gauge. */
@@ -64,7 +83,7 @@ static void observe(struct counts *counts, const struct rows *rows)
 bool counts_read(struct counts *counts, struct db *db, struct error *err)
 {
     void *tmp = talloc_new(NULL);
-    struct rows *environments = NULL, *jobs = NULL, *ended = NULL;
+    struct rows *environments = NULL, *jobs = NULL, *ended = NULL, *pause = NULL;
     db_ask(tmp, db, &environments,
            "SELECT state, team, count(*) AS count FROM environments WHERE ended_at IS NULL"
            " GROUP BY state, team",
@@ -78,8 +97,10 @@ bool counts_read(struct counts *counts, struct db *db, struct error *err)
            " WHERE id > (SELECT max(id) FROM jobs) - 500"
            " AND finished_at > now() - interval '1 minute' AND started_at IS NOT NULL",
            P0);
+    pause_ask(tmp, db, &pause);
     bool ok = db_flush(db, err);
     if (ok) {
+        note_pause(counts, pause);
         replace(counts->environments, environments, "state", "team");
         replace(counts->jobs, jobs, "kind", "state");
         observe(counts, ended);

@@ -15,4 +15,7 @@ struct counts *counts_new(const void *ctx, struct metrics *metrics);
    job that ended more than a minute before is not observed any more. */
 bool counts_read(struct counts *counts, struct db *db, struct error *err);
 
+/* Why nothing new starts, in words; "" when nothing is paused. As of the last look. */
+const char *counts_pause(const struct counts *counts);
+
 #endif

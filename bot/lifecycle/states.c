@@ -1,6 +1,7 @@
 #include "lifecycle/states.h"
 
 #include "base/duration.h"
+#include "lifecycle/pausing.h"
 #include "lifecycle/say.h"
 #include "lifecycle/template.h"
 #include "lifecycle/view.h"
@@ -304,6 +305,8 @@ static void tell(struct db *db, const struct environment *env, const struct tran
     say_redraw(db, env, "message");
     if (step->thread)
         say(db, env, "thread", step->thread, extra);
+    if (step->job)
+        pausing_say(db, env, step->job);
     if (step->redraw_card)
         say_redraw(db, env, "card");
     if (env->break_glass && strcmp(step->from, step->to) != 0)

@@ -45,6 +45,8 @@ static const struct {
     {"stuck", "Deleting it failed too often; the operators were told.[ {cause}]"},
     {"gone", "Nothing of it was left."},
     {"retry", "{who} tried it again."},
+    {"pause", "{who} paused provisioning: “{reason}”[ Allowed by {rule}.]"},
+    {"resume", "{who} let provisioning go on.[ Allowed by {rule}.]"},
     {"mail-missing", "Its owner has no mail address; no mail was sent."},
 };
 static const char otherwise[] = "{who}: {event}[, which made it {to_state}].";
@@ -105,7 +107,7 @@ static const char *value_of(const void *ctx, const cJSON *row, const char *hole)
     if (strcmp(hole, "wish") == 0)
         return values ? plain(ctx, wish_words(ctx, values)) : "as the request says";
     if (strcmp(hole, "reason") == 0)
-        return plain(ctx, json_string_or_empty(values, "reason"));
+        return plain(ctx, json_string_or_empty(values ? values : detail, "reason"));
     if (strcmp(hole, "until") == 0) {
         int64_t at = json_integer(detail, "expires_at", 0);
         return at ? moment(ctx, (time_t)at) : "";

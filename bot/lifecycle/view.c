@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "lifecycle/pausing.h"
 #include "lifecycle/states.h"
 #include "lifecycle/waiting.h"
 
@@ -318,6 +319,9 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     json_set_string(view, "extension", extension_of(tmp, env->ttl_seconds));
     json_set_string(view, "command", view_command);
     json_set_string(view, "message_link", "");
+    json_set(view, "pause", cJSON_CreateNull());
+    json_set_string(view, "pause_words", "");
+    json_set_bool(view, "starts_soon", strcmp(env->state, "queued") == 0);
     add_state(view, env);
     add_flags(view, env);
     add_parameters(tmp, view, env);
@@ -338,6 +342,18 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     return view;
 }
 
+static void add_pause(void *ctx, cJSON *view, const struct rows *rows, time_t now)
+{
+    struct pause *pause = pause_from_row(ctx, rows);
+    if (!pause)
+        return;
+    cJSON *part = pausing_view(pause);
+    add_moment(part, "since", pause->since, now);
+    json_set(view, "pause", part);
+    json_set_string(view, "pause_words", pausing_words(ctx, pause));
+    json_set_bool(view, "starts_soon", false);
+}
+
 cJSON *view_read(const void *ctx, struct db *db, int64_t environment, struct error *err)
 {
     void *tmp = talloc_new(NULL);
@@ -352,13 +368,17 @@ cJSON *view_read(const void *ctx, struct db *db, int64_t environment, struct err
     if (view) {
         char id[32];
         snprintf(id, sizeof id, "%" PRId64, environment);
+        struct rows *pause = NULL;
+        pause_ask_for(tmp, db, id, &pause);
         struct rows *rows = db_query(tmp, db, err,
                                      "SELECT permalink FROM messages"
                                      " WHERE environment = $1 AND place = 'message'",
                                      P(id));
         const char *link = rows && rows_count(rows) ? rows_text(rows, 0, "permalink") : NULL;
         json_set_string(view, "message_link", link ? link : "");
-        if (!rows)
+        if (rows)
+            add_pause(tmp, view, pause, env->now);
+        else
             view = NULL;
     }
     talloc_free(tmp);

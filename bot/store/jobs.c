@@ -1,5 +1,7 @@
 #include "store/jobs.h"
 
+#include "store/pauses.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <talloc.h>
@@ -8,9 +10,6 @@ static char *number(const void *ctx, int64_t value)
 {
     return talloc_asprintf(ctx, "%" PRId64, value);
 }
-
-/* Claims are few and short; one after the other they keep the bounds exactly. */
-#define CLAIM_LOCK "SELECT pg_advisory_xact_lock(6583114403)"
 
 bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
                const struct job_bounds *bounds, struct job **out, struct error *err)
@@ -22,7 +21,7 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
             "SELECT FROM environments WHERE id = (SELECT environment FROM jobs WHERE id = $1)"
             " FOR UPDATE",
             P(id_text));
-    db_send(db, CLAIM_LOCK, P0);
+    db_send(db, JOBS_CLAIM_LOCK, P0);
     struct rows *rows = db_query(
         tmp, db, err,
         "UPDATE jobs j SET state = 'running', fence = j.fence + 1, attempts = j.attempts + 1,"
@@ -31,12 +30,15 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         " FROM (SELECT id, lease_owner FROM jobs WHERE id = $1 FOR UPDATE) old"
         " WHERE j.id = old.id AND ((j.state = 'running' AND j.lease_until < clock_timestamp())"
         "  OR (j.state = 'queued' AND j.not_before <= clock_timestamp()"
-        "   AND (SELECT count(*) FROM jobs WHERE state = 'running') < $4::bigint"
-        "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = j.region)"
-        "    < $5::bigint))"
-        " RETURNING j.id, j.environment, j.kind, j.region, j.fence, j.attempts, j.cancel,"
-        "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
-        "  coalesce(old.lease_owner, '') AS old_owner",
+        "   AND NOT " PAUSE_HOLDS(
+            "j") ""
+                 "   AND (SELECT count(*) FROM jobs WHERE state = 'running') < $4::bigint"
+                 "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = "
+                 "j.region)"
+                 "    < $5::bigint))"
+                 " RETURNING j.id, j.environment, j.kind, j.region, j.fence, j.attempts, j.cancel,"
+                 "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
+                 "  coalesce(old.lease_owner, '') AS old_owner",
         P(id_text, owner, number(tmp, bounds->lease_seconds), number(tmp, bounds->parallel),
           number(tmp, bounds->per_region)));
     if (rows && rows_count(rows)) {
@@ -159,11 +161,13 @@ bool jobs_startable(const void *ctx, struct db *db, const struct job_bounds *bou
                  " UNION ALL"
                  " (SELECT id FROM (SELECT id, region, not_before, row_number() OVER"
                  "    (PARTITION BY region ORDER BY not_before, id) AS place"
-                 "    FROM jobs WHERE state = 'queued' AND not_before <= now()) waiting"
-                 "  WHERE place <= $2::bigint - (SELECT count(*) FROM jobs r"
-                 "   WHERE r.state = 'running' AND r.region = waiting.region)"
-                 "  ORDER BY not_before, id LIMIT greatest(0, $1::bigint -"
-                 "   (SELECT count(*) FROM jobs WHERE state = 'running')))",
+                 "    FROM jobs j WHERE state = 'queued' AND not_before <= now()"
+                 "    AND NOT " PAUSE_HOLDS(
+                     "j") ") waiting"
+                          "  WHERE place <= $2::bigint - (SELECT count(*) FROM jobs r"
+                          "   WHERE r.state = 'running' AND r.region = waiting.region)"
+                          "  ORDER BY not_before, id LIMIT greatest(0, $1::bigint -"
+                          "   (SELECT count(*) FROM jobs WHERE state = 'running')))",
                  P(number(tmp, bounds->parallel), number(tmp, bounds->per_region)));
     if (rows) {
         *count = rows_count(rows);

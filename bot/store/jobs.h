@@ -17,6 +17,9 @@ struct job_bounds {
     int64_t parallel, per_region, lease_seconds;
 };
 
+/* Claims are few and short; one after the other they keep the bounds, and a pause, exactly. */
+#define JOBS_CLAIM_LOCK "SELECT pg_advisory_xact_lock(6583114403)"
+
 /* Claims the job in the caller's transaction when it is queued and due within the bounds, or
    running with a lease that ran out. The environment's row is locked first. *out is NULL when it is
    not to be had now. */

@@ -26,6 +26,7 @@ MIGRATION(006, "006_waiting.sql");
 MIGRATION(007, "007_break_glass.sql");
 MIGRATION(008, "008_codes.sql");
 MIGRATION(009, "009_audit.sql");
+MIGRATION(010, "010_pauses.sql");
 
 static const struct {
     int version;
@@ -41,6 +42,7 @@ static const struct {
     {7, "break_glass", migration_007},
     {8, "codes", migration_008},
     {9, "audit", migration_009},
+    {10, "pauses", migration_010},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };
