@@ -31,7 +31,7 @@ def group_entry(name):
 
 
 def discovery(path, defined):
-    groups = ["authorization.k8s.io", "rbac.authorization.k8s.io"] + ["envbot.dev"] * defined
+    groups = ["authorization.k8s.io", "batch", "rbac.authorization.k8s.io"] + ["envbot.dev"] * defined
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [
             {"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}]}
@@ -41,7 +41,8 @@ def discovery(path, defined):
     if parts[0] == "apis" and len(parts) == 2 and parts[1] in groups:
         return {"kind": "APIGroup", "apiVersion": "v1", **group_entry(parts[1])}
     version = path.removeprefix("/apis/").removeprefix("/api/")
-    short = {"namespaces": {"shortNames": ["ns"]}}
+    short = {"namespaces": {"shortNames": ["ns"]}, "pods": {"shortNames": ["po"]},
+             "serviceaccounts": {"shortNames": ["sa"]}, "configmaps": {"shortNames": ["cm"]}}
     found = [{"name": resource, "singularName": kind.lower(), "namespaced": namespaced, "kind": kind,
               "verbs": ["create"] if resource in REVIEWS else OBJECT_VERBS, **short.get(resource, {})}
              for resource, (of, kind, namespaced, _) in RESOURCES.items() if of == version]
@@ -56,18 +57,19 @@ def discovery(path, defined):
 
 
 def place(path):
-    """(resource, namespace, name) of an object's path, None when it is none."""
+    """(resource, namespace, name, sub-resource) of an object's path, None when it is none."""
     parts = path.strip("/").split("/")
     core = parts[0] == "api"
     version, rest = "/".join(parts[1:2 if core else 3]), parts[2 if core else 3:]
     namespace = ""
     if len(rest) > 2 and rest[0] == "namespaces":
         namespace, rest = rest[1], rest[2:]
-    if not 1 <= len(rest) <= 2 or rest[0] not in RESOURCES or RESOURCES[rest[0]][0] != version:
+    below = rest[2] if len(rest) == 3 and (rest[0], rest[2]) == ("pods", "log") else ""
+    if not 1 <= len(rest) - bool(below) <= 2 or rest[0] not in RESOURCES:
         return None
-    if namespace and not RESOURCES[rest[0]][2]:
+    if RESOURCES[rest[0]][0] != version or namespace and not RESOURCES[rest[0]][2]:
         return None
-    return rest[0], namespace, rest[1] if len(rest) == 2 else ""
+    return rest[0], namespace, rest[1] if len(rest) > 1 else "", below
 
 
 class Api:
@@ -84,8 +86,12 @@ class Api:
                            "query": request.query_string,
                            "agent": request.headers.get("User-Agent", "")})
         try:
-            await self.faults.strike(request)
+            lost = await self.faults.strike(request)
             code, body = await self.answer(request)
+            if lost:
+                request.transport.abort()
+            if isinstance(body, str):
+                return web.Response(text=body)
             return web.json_response(body, status=code)
         except Answered as wanted:
             return web.json_response(wanted.body, status=wanted.code)
@@ -116,18 +122,21 @@ class Api:
         found = place(path)
         if not found:
             return await self.other(request, caller, path)
-        resource, namespace, name = found
+        resource, namespace, name, below = found
         verb = VERBS.get(request.method)
+        self.calls[-1].update(by=caller.name, verb=verb, resource=resource)
         if verb == "get" and not name:
             verb = "list"
         self.cluster.demand(caller, {
             "verb": verb, "group": RESOURCES[resource][0].rpartition("/")[0],
-            "resource": resource, "name": name,
+            "resource": resource, "name": name, "subresource": below,
             "namespace": name if resource == "namespaces" else namespace})
         if resource in REVIEWS:
             if request.method != "POST":
                 raise Refused(405, "the server does not allow this method on the requested resource")
             return 201, self.cluster.review(resource, await self.body(request), caller)
+        if below:
+            return 200, self.cluster.workloads.kubelet.log(self.cluster.find("pods", namespace, name))
         return await self.objects(request, verb, found)
 
     async def other(self, request, caller, path):
@@ -142,13 +151,15 @@ class Api:
         return 200, known
 
     async def objects(self, request, verb, found):
-        resource, namespace, name = found
+        resource, namespace, name, _ = found
         dry_run = request.query.get("dryRun") == "All"
         if verb == "list":
             if request.query.get("watch") in ("1", "true"):
                 raise Refused(405, "the stand-in has no watches")
             limit = int(request.query.get("limit") or 0)
-            return 200, self.cluster.list(resource, namespace, limit, request.query.get("continue"))
+            return 200, self.cluster.list(resource, namespace, limit, request.query.get("continue"),
+                                          request.query.get("labelSelector"),
+                                          request.query.get("fieldSelector"))
         if verb == "create" and not name:
             return 201, self.cluster.create(resource, namespace, await self.body(request), dry_run)
         if not name or verb == "create":
@@ -156,12 +167,28 @@ class Api:
         if verb == "get":
             return 200, self.cluster.find(resource, namespace, name)
         if verb == "delete":
-            return 200, self.cluster.delete(resource, namespace, name)
+            return 200, self.cluster.delete(resource, namespace, name, await self.options(request))
         if verb == "patch":
             body = await self.body(request, patch=True)
             return 200, self.cluster.patch(resource, namespace, name, body, dry_run)
         body = await self.body(request)
         return 200, self.cluster.replace(resource, namespace, name, body, dry_run)
+
+    async def options(self, request):
+        """DeleteOptions, from the body or the address."""
+        options = (await self.body(request)) if request.can_read_body else {}
+        known = {"kind", "apiVersion", "propagationPolicy", "gracePeriodSeconds", "preconditions",
+                 "dryRun", "orphanDependents"}
+        if not isinstance(options, dict) or set(options) - known:
+            raise Refused(400, "the body is no DeleteOptions")
+        for name, kind in (("propagationPolicy", str), ("gracePeriodSeconds", int)):
+            if name in request.query:
+                options[name] = kind(request.query[name])
+        if options.get("propagationPolicy") not in (None, "Foreground", "Background", "Orphan"):
+            raise Refused(422, "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported "
+                               f'value: "{options["propagationPolicy"]}": supported values: '
+                               '"Foreground", "Background", "Orphan", "nil"')
+        return options
 
     async def openapi(self, request):
         """kubectl of 1.20 asks for it in protobuf, where an empty document is no bytes at all."""

@@ -7,8 +7,11 @@ import json
 import uuid
 
 from evaluate import Rules, aggregate
+from selection import Unreadable, chosen
 from shapes import (AUTHORIZATION, RBAC, RBAC_GROUP, RESOURCES, Malformed, causes, check_shape,
                     default, review_causes)
+from workload_shapes import changed_causes
+from workloads import Workloads
 
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound",
            405: "MethodNotAllowed", 406: "NotAcceptable", 409: "Conflict", 410: "Expired",
@@ -89,13 +92,17 @@ def resource_of(kind):
     return next(r for r, (_, k, _, _) in RESOURCES.items() if k == kind)
 
 
-def now():
-    return datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ")
+def now(later=0):
+    at = datetime.datetime.utcnow() + datetime.timedelta(seconds=later)
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Cluster:
-    def __init__(self):
+    now = staticmethod(now)
+
+    def __init__(self, folder):
         self.store = {}
+        self.workloads = Workloads(self, folder)
         self.version = 100
         self.compacted = 0  # lists that began before this are over
         self.tokens = {}    # token -> (user, groups)
@@ -162,9 +169,20 @@ class Cluster:
             obj.setdefault("spec", {"finalizers": ["kubernetes"]})
             obj.setdefault("status", {"phase": "Active"})
         self.store[resource, metadata.get("namespace", ""), metadata["name"]] = obj
+        if not old:
+            self.workloads.created(resource, obj)
         if resource == "clusterroles":
             aggregate({n: o for (r, _, n), o in self.store.items() if r == "clusterroles"})
         return obj
+
+    def touch(self, resource, obj):
+        """It changed by itself."""
+        self.version += 1
+        obj["metadata"]["resourceVersion"] = str(self.version)
+
+    def remove(self, resource, namespace, name):
+        self.store.pop((resource, namespace, name), None)
+        self.version += 1
 
     def decoded(self, resource, obj, namespace):
         """The object as the API would keep it, or a refusal."""
@@ -245,34 +263,55 @@ class Cluster:
         found = list(causes(resource, obj))
         if resource.endswith("bindings") and obj.get("roleRef") != old["roleRef"]:
             found.append(("roleRef", "Invalid value: cannot change roleRef"))
-        self.invalid(resource, obj, found)
+        self.invalid(resource, obj, found + list(changed_causes(resource, obj, old)))
         same = {**obj, "metadata": {**old["metadata"], **obj["metadata"]}} == old
         return old if same else obj if dry_run else self.put(resource, obj, old)
 
     def patch(self, resource, namespace, name, patch, dry_run):
-        """JSON merge patch. The strategic one is the same here: no list in these kinds has a merge
-        key, so lists are replaced."""
+        """JSON merge patch. The strategic one is the same here: no list in the kinds of access rules
+        has a merge key, so lists are replaced; of Jobs and Pods hardly anything may change."""
         old = self.find(resource, namespace, name)
         if not isinstance(patch, dict):
             raise Refused(400, "the patch is no mapping")
         return self.replace(resource, namespace, name, merged(copy.deepcopy(old), patch), dry_run)
 
-    def delete(self, resource, namespace, name):
-        obj = self.find(resource, namespace, name)
+    def delete(self, resource, namespace, name, options=None):
+        """options: a DeleteOptions. What goes only after something else is answered as it is."""
+        obj, options = self.find(resource, namespace, name), options or {}
+        for field, value in (options.get("preconditions") or {}).items():
+            if value != obj["metadata"][field]:
+                word = {"uid": "UID", "resourceVersion": "ResourceVersion"}[field]
+                raise Refused(409, f'Operation cannot be fulfilled on {resource} "{name}": '
+                                   f"Precondition failed: {word} in precondition: {value}, {word} in "
+                                   f'object meta: {obj["metadata"][field]}')
+        if resource == "jobs" and self.workloads.delete_job(obj, options.get("propagationPolicy")):
+            return obj
+        if resource == "pods":
+            self.workloads.delete_pod(obj, options.get("gracePeriodSeconds"))
+            return obj
         del self.store[resource, namespace, name]
         if resource == "namespaces":
             for key in [k for k in self.store if k[1] == name]:
                 del self.store[key]
+        for key, other in list(self.store.items()):
+            if any(o["uid"] == obj["metadata"]["uid"]
+                   for o in other["metadata"].get("ownerReferences") or []):
+                if key in self.store:
+                    self.delete(*key)
         self.version += 1
         group = RESOURCES[resource][0].rpartition("/")[0]
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
                 "details": {"name": name, "group": group, "kind": resource,
                             "uid": obj["metadata"]["uid"]}}
 
-    def list(self, resource, namespace, limit, token):
+    def list(self, resource, namespace, limit, token, labels=None, fields=None):
         version, kind, _, _ = RESOURCES[resource]
         items = [o for (r, ns, _), o in sorted(self.store.items())
                  if r == resource and namespace in ("", ns)]
+        try:
+            items = chosen(resource, items, labels, fields)
+        except Unreadable as error:
+            raise Refused(400, str(error)) from error
         start, at = 0, self.version
         if token:
             try:

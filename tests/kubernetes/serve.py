@@ -34,16 +34,20 @@ class Faults:
 
     async def strike(self, request):
         for fault in self.waiting:
-            if not request.path.startswith(fault.get("path", "/")):
+            if not request.path.startswith(fault.get("path", "/")) or \
+                    fault.get("method", request.method) != request.method:
                 continue
             fault["count"] = fault.get("count", 1) - 1
             if fault["count"] == 0:
                 self.waiting.remove(fault)
             await self.play(fault, request)
-            return
+            return fault["kind"] == "lost"
+        return False
 
     async def play(self, fault, request):
         kind = fault["kind"]
+        if kind == "lost":
+            return  # it is done, and the answer does not arrive
         if kind == "slow":
             await asyncio.sleep(fault["seconds"])
         elif kind == "hang":
@@ -65,7 +69,7 @@ class StandIn:
     def __init__(self, folder, defined):
         self.folder = folder
         self.authority = Authority()
-        self.cluster, self.faults = Cluster(), Faults()
+        self.cluster, self.faults = Cluster(folder), Faults()
         self.api = Api(self.cluster, self.faults, defined)
         self.cluster.tokens = {"admin-token": ("kubernetes-admin", ["system:masters"]),
                                "envbot-token-1": (ACCOUNT, ACCOUNT_GROUPS)}
@@ -129,6 +133,7 @@ class StandIn:
                                 reuse_address=True, shutdown_timeout=0)
         await self.site.start()
         self.port = self.site._server.sockets[0].getsockname()[1]
+        self.cluster.workloads.kubelet.port = self.port
         self.api.away = False
 
     async def go(self):
@@ -159,14 +164,25 @@ class StandIn:
             self.cluster.compacted = self.cluster.version + 1
         if "away" in wish:
             await (self.go() if wish["away"] else self.come())
-        answer = {}
+        answer, kubelet = {}, self.cluster.workloads.kubelet
+        if "image" in wish:
+            kubelet.images[wish["image"]] = wish["runs"]
+        kubelet.capacity.update(wish.get("capacity", {}))
+        kubelet.lost = wish.get("lost", kubelet.lost)
         if "certificate" in wish:
             one = wish["certificate"]
             answer["certificate"], answer["key"] = self.authority.issue(one["name"], one["groups"])
         return web.json_response(answer)
 
     async def seen(self, request):
-        return web.json_response({"calls": self.api.calls, "reviews": self.cluster.reviews})
+        return web.json_response({"calls": self.api.calls, "reviews": self.cluster.reviews,
+                                  "processes": self.cluster.workloads.kubelet.history})
+
+    async def work(self):
+        """The control plane and the node, until the end."""
+        while True:
+            self.cluster.workloads.look()
+            await asyncio.sleep(0.05)
 
     def control(self):
         app = web.Application()
@@ -197,7 +213,12 @@ async def main():
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    work = asyncio.get_running_loop().create_task(stand_in.work())
+    work.add_done_callback(lambda _: stop.set())  # a mistake of its own is seen
     await stop.wait()
+    stand_in.cluster.workloads.kubelet.end_all()
+    if work.done():
+        work.result()
 
 
 if __name__ == "__main__":

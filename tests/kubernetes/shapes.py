@@ -3,6 +3,8 @@ values."""
 
 import re
 
+import workload_shapes
+
 RBAC_GROUP = "rbac.authorization.k8s.io"
 RBAC = f"{RBAC_GROUP}/v1"
 AUTHORIZATION = "authorization.k8s.io/v1"
@@ -40,6 +42,7 @@ RESOURCES = {
                                            "extra": ANY}}),
     "selfsubjectaccessreviews": (AUTHORIZATION, "SelfSubjectAccessReview", False,
                                  {**HEAD, "status": STATUS, "spec": SPEC}),
+    **workload_shapes.resources(HEAD),
 }
 
 
@@ -67,13 +70,17 @@ def check_shape(value, shape, path=""):
                 raise Malformed(f'strict decoding error: unknown field "{where}"')
             else:
                 check_shape(item, shape[key], where)
-    elif not isinstance(value, shape):
+    elif not isinstance(value, shape) or shape is int and isinstance(value, bool):
         raise Malformed(f"json: cannot unmarshal into Go struct field {path} of type "
-                        f"{'string' if shape is str else 'bool'}")
+                        f"{({str: 'string', bool: 'bool', int: 'int64'})[shape]}")
 
 
 def default(resource, obj):
     """The defaults that the API fills in before it validates."""
+    if resource == "jobs" and isinstance(obj.get("spec"), dict):
+        workload_shapes.default_job(obj["spec"])
+    if resource == "pods" and isinstance(obj.get("spec"), dict):
+        workload_shapes.default_pod_spec(obj["spec"])
     if resource.endswith("bindings"):
         ref = obj.get("roleRef")
         if isinstance(ref, dict) and not ref.get("apiGroup"):
@@ -87,6 +94,8 @@ def causes(resource, obj):
     """[(field, "Required value: …")]: what makes it 422 Invalid."""
     found = []
     name = obj["metadata"].get("name", "")
+    if RESOURCES[resource][0] in ("v1", "batch/v1") and resource != "namespaces":
+        return list(workload_shapes.causes(resource, obj))
     label = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
     if resource == "namespaces":
         if not label.fullmatch(name):
