@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,43 @@ char **eksctl_stacks(const void *ctx, const struct config *c, const char *cluste
     const char *words[] = {
         c->eksctl.path, "utils", "describe-stacks", "--cluster", cluster, "--region", region, "-o",
         "json",         "-C",    "false",           NULL};
+    return arguments_of(ctx, words);
+}
+
+char **eksctl_addons(const void *ctx, const struct config *c, const char *cluster,
+                     const char *region)
+{
+    const char *words[] = {c->eksctl.path, "get", "addon", "--cluster", cluster, "--region",
+                           region,         "-o",  "json",  "-C",        "false", NULL};
+    return arguments_of(ctx, words);
+}
+
+char **eksctl_profiles(const void *ctx, const struct config *c, const char *cluster,
+                       const char *region)
+{
+    const char *words[] = {c->eksctl.path, "get",      "fargateprofile", "--cluster",
+                           cluster,        "--region", region,           "-o",
+                           "json",         "-C",       "false",          NULL};
+    return arguments_of(ctx, words);
+}
+
+char **eksctl_add(const void *ctx, const struct config *c, const char *what)
+{
+    bool groups = strcmp(what, "nodegroup") == 0; /* only these are stacks */
+    const char *words[] = {c->eksctl.path,
+                           "create",
+                           what,
+                           "-f",
+                           "-",
+                           "--timeout",
+                           minutes(ctx, c->eksctl.create_timeout),
+                           "-C",
+                           "false",
+                           "-v",
+                           "3",
+                           groups && *c->eksctl.cfn_role_arn ? "--cfn-role-arn" : NULL,
+                           c->eksctl.cfn_role_arn,
+                           NULL};
     return arguments_of(ctx, words);
 }
 
@@ -201,8 +239,16 @@ static bool drain(int *fd, char **into)
     return *fd >= 0;
 }
 
-bool eksctl_ask(const void *ctx, char **arguments, char **environment, int seconds, char **output,
-                char **errors, int *status, struct error *err)
+static int64_t monotonic(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return at.tv_sec;
+}
+
+bool eksctl_ask(const void *ctx, char **arguments, char **environment,
+                const struct eksctl_patience *patience, char **output, char **errors, int *status,
+                struct error *err)
 {
     struct eksctl_process process;
     if (!eksctl_start(arguments, environment, false, &process, err))
@@ -210,8 +256,8 @@ bool eksctl_ask(const void *ctx, char **arguments, char **environment, int secon
     close(process.input);
     *output = talloc_strdup(ctx, "");
     *errors = talloc_strdup(ctx, "");
-    time_t end = time(NULL) + seconds;
-    bool late = false;
+    int64_t end = monotonic() + patience->seconds;
+    bool late = false, given_up = false;
     while (process.output >= 0 || process.errors >= 0) {
         struct pollfd fds[2] = {{process.output, POLLIN, 0}, {process.errors, POLLIN, 0}};
         poll(fds, 2, 500);
@@ -219,15 +265,17 @@ bool eksctl_ask(const void *ctx, char **arguments, char **environment, int secon
             drain(&process.output, output);
         if (fds[1].revents)
             drain(&process.errors, errors);
-        if (!late && time(NULL) >= end) {
-            late = true;
+        if (late || given_up)
+            continue;
+        given_up = patience->meanwhile && !patience->meanwhile(patience->user);
+        late = monotonic() >= end;
+        if (late || given_up)
             kill(-process.pid, SIGKILL);
-        }
     }
     while (waitpid(process.pid, status, 0) < 0 && errno == EINTR)
         ;
-    if (late)
-        return error_set(err, ERROR_UNAVAILABLE, "%s %s did not answer within %d s", arguments[0],
-                         arguments[1], seconds);
+    if (late || given_up)
+        return error_set(err, ERROR_UNAVAILABLE, "eksctl %s %s did not answer within %d s",
+                         arguments[1], arguments[2], patience->seconds);
     return true;
 }

@@ -16,6 +16,13 @@ char **eksctl_get(const void *ctx, const struct config *config, const char *clus
                   const char *region);
 char **eksctl_stacks(const void *ctx, const struct config *config, const char *cluster,
                      const char *region);
+char **eksctl_addons(const void *ctx, const struct config *config, const char *cluster,
+                     const char *region);
+char **eksctl_profiles(const void *ctx, const struct config *config, const char *cluster,
+                       const char *region);
+/* Adds what a ClusterConfig on stdin has and the cluster lacks: "nodegroup", "fargateprofile" (both
+   leave what is there alone) or "addon". */
+char **eksctl_add(const void *ctx, const struct config *config, const char *what);
 
 /* What eksctl gets to see: PATH, AWS_*, proxies and certificates; HOME and KUBECONFIG in a folder
    of its own; times in UTC. Never Slack's, the database's or our own settings. */
@@ -35,9 +42,17 @@ struct eksctl_process {
 bool eksctl_start(char **arguments, char **environment, bool joined, struct eksctl_process *process,
                   struct error *err);
 
-/* Runs a question (get, describe-stacks) to its end, at most so many seconds. *output (ctx) is its
-   stdout, *errors its stderr; *status as of waitpid. */
-bool eksctl_ask(const void *ctx, char **arguments, char **environment, int seconds, char **output,
-                char **errors, int *status, struct error *err);
+/* How long a question may take, and what is done meanwhile: meanwhile(user) is called about twice a
+   second; when it returns false the question is given up. */
+struct eksctl_patience {
+    int seconds;
+    bool (*meanwhile)(void *user);
+    void *user;
+};
+/* Runs a question (get, describe-stacks) to its end. *output (ctx) is its stdout, *errors its
+   stderr; *status as of waitpid. */
+bool eksctl_ask(const void *ctx, char **arguments, char **environment,
+                const struct eksctl_patience *patience, char **output, char **errors, int *status,
+                struct error *err);
 
 #endif

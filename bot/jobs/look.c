@@ -1,12 +1,36 @@
 #include "jobs/look.h"
 
-#include "jobs/eksctl.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <talloc.h>
+
+/* Without these no pod gets an address, a name or a route. */
+static const char *const essential[] = {"vpc-cni", "kube-proxy", "coredns"};
+
+struct wants wants_of(const void *ctx, const cJSON *config)
+{
+    struct wants wants = {.addons = json_array(ctx), .install = json_array(ctx)};
+    const cJSON *listed = json_at(config, "addons"), *each;
+    wants.groups = cJSON_GetArraySize(json_at(config, "managedNodeGroups")) +
+                   cJSON_GetArraySize(json_at(config, "nodeGroups"));
+    wants.profiles = cJSON_GetArraySize(json_at(config, "fargateProfiles"));
+    /* Auto Mode has them built in. */
+    bool defaults = !json_true(config, "autoModeConfig.enabled") &&
+                    !json_true(config, "addonsConfig.disableDefaultAddons");
+    for (size_t i = 0; defaults && i < sizeof essential / sizeof *essential; i++) {
+        cJSON_AddItemToArray(wants.addons, cJSON_CreateString(essential[i]));
+        cJSON_AddItemToArray(wants.install, cJSON_CreateString(essential[i]));
+    }
+    if (defaults)
+        cJSON_AddItemToArray(wants.install, cJSON_CreateString("metrics-server"));
+    cJSON_ArrayForEach (each, listed) {
+        cJSON_AddItemToArray(wants.addons, cJSON_CreateString(json_string_or_empty(each, "name")));
+        cJSON_AddItemToArray(wants.install, cJSON_CreateString(json_string_or_empty(each, "name")));
+    }
+    return wants;
+}
 
 static bool succeeded(int status)
 {
@@ -45,26 +69,39 @@ static bool is_ours(const cJSON *thing, const struct environment *env)
     return value && strcmp(value, id) == 0;
 }
 
+/* Asking for one environment. */
+struct asking {
+    const void *ctx;
+    char **environment;
+    const struct eksctl_patience *patience;
+    const char *why; /* what went wrong with the first question that got no answer */
+};
+
 /* NULL: cannot be told; an empty list: there is none. */
-static cJSON *ask(const void *ctx, char **arguments, char **environment, int seconds)
+static cJSON *ask(struct asking *asking, char **arguments)
 {
-    char *output, *errors;
+    char *output = NULL, *errors = NULL;
     int status;
-    struct error err;
-    if (!eksctl_ask(ctx, arguments, environment, seconds, &output, &errors, &status, &err))
-        return NULL;
-    if (!succeeded(status))
-        return says_absent(errors) || says_absent(output) ? json_array(ctx) : NULL;
-    cJSON *list = json_parse(ctx, output);
+    struct error err = {0};
+    bool asked = eksctl_ask(asking->ctx, arguments, asking->environment, asking->patience, &output,
+                            &errors, &status, &err);
+    if (asked && !succeeded(status) && (says_absent(errors) || says_absent(output)))
+        return json_array(asking->ctx);
+    cJSON *list = asked && succeeded(status) ? json_parse(asking->ctx, output) : NULL;
     if (cJSON_IsNull(list))
-        return json_array(ctx);
+        return json_array(asking->ctx);
+    if (!cJSON_IsArray(list) && !*asking->why)
+        asking->why = talloc_strdup(asking->ctx, !asked    ? err.text
+                                                 : *errors ? errors
+                                                           : "eksctl's answer is no list");
     return cJSON_IsArray(list) ? list : NULL;
 }
 
 struct stacks {
     int count, ours, complete_groups;
-    bool moving, deleting, failed;
+    bool moving, deleting, failed, rolled_back;
     bool control, control_ours; /* the control plane's own stack */
+    const char *which;          /* of those that failed, the first */
 };
 
 static bool has(const char *text, const char *part)
@@ -82,6 +119,24 @@ static bool is_control(const char *name, const struct environment *env)
            strcmp(name + strlen(before) + length, after) == 0;
 }
 
+/* CloudFormation's StackStatus. A stack whose update was rolled back is as it was before, and well;
+   one whose creation was rolled back is nothing but a name that is taken. */
+static void count_status(struct stacks *stacks, const char *status, const char *name)
+{
+    bool rolled_back = strcmp(status, "ROLLBACK_COMPLETE") == 0;
+    if (strcmp(status, "DELETE_IN_PROGRESS") == 0)
+        stacks->deleting = true;
+    else if (has(status, "IN_PROGRESS"))
+        stacks->moving = true;
+    else if (has(status, "FAILED") || rolled_back) {
+        stacks->failed = stacks->failed || !rolled_back;
+        stacks->rolled_back = stacks->rolled_back || rolled_back;
+        if (!stacks->which)
+            stacks->which = name;
+    } else if (has(name, "-nodegroup-"))
+        stacks->complete_groups++;
+}
+
 static struct stacks count_stacks(const cJSON *list, const struct environment *env)
 {
     struct stacks stacks = {0};
@@ -97,15 +152,7 @@ static struct stacks count_stacks(const cJSON *list, const struct environment *e
             stacks.control = true;
             stacks.control_ours = is_ours(each, env);
         }
-        bool failed = has(status, "FAILED") || has(status, "ROLLBACK");
-        if (strcmp(status, "DELETE_IN_PROGRESS") == 0)
-            stacks.deleting = true;
-        else if (failed)
-            stacks.failed = true;
-        else if (has(status, "IN_PROGRESS"))
-            stacks.moving = true;
-        else if (has(name, "-nodegroup-"))
-            stacks.complete_groups++;
+        count_status(&stacks, status, name);
     }
     return stacks;
 }
@@ -123,7 +170,7 @@ static bool is_foreign(const cJSON *cluster, const struct stacks *stacks,
 }
 
 static enum seen judge(const cJSON *cluster, const struct stacks *stacks,
-                       const struct environment *env, int wanted_groups)
+                       const struct environment *env)
 {
     const char *status = json_string_or_empty(cluster, "Status");
     if (is_foreign(cluster, stacks, env))
@@ -132,30 +179,71 @@ static enum seen judge(const cJSON *cluster, const struct stacks *stacks,
         return SEEN_NOTHING;
     if (stacks->deleting || strcmp(status, "DELETING") == 0)
         return SEEN_DELETING;
+    if (stacks->moving || strcmp(status, "CREATING") == 0 || strcmp(status, "UPDATING") == 0 ||
+        strcmp(status, "PENDING") == 0)
+        return SEEN_IN_PROGRESS;
     if (stacks->failed || strcmp(status, "FAILED") == 0)
         return SEEN_FAILED;
-    if (stacks->moving || strcmp(status, "CREATING") == 0 || strcmp(status, "UPDATING") == 0)
+    if (stacks->rolled_back)
+        return SEEN_ROLLED_BACK;
+    return cluster ? SEEN_COMPLETE : SEEN_NO_CLUSTER;
+}
+
+static bool lists(const cJSON *list, const char *member, const char *name)
+{
+    const cJSON *each;
+    cJSON_ArrayForEach (each, list)
+        if (strcmp(json_string_or_empty(each, member), name) == 0)
+            return true;
+    return false;
+}
+
+/* What the cluster's stacks do not tell: add-ons come first, because no node is ready without. */
+static enum seen judge_rest(struct asking *asking, const struct config *config,
+                            const struct environment *env, const struct wants *wants,
+                            int complete_groups, cJSON *missing)
+{
+    const cJSON *addons = NULL, *profiles = NULL, *each;
+    bool lacks = false;
+    if (cJSON_GetArraySize(wants->addons) &&
+        !(addons = ask(asking, eksctl_addons(asking->ctx, config, env->cluster, env->region))))
+        return SEEN_UNKNOWN;
+    cJSON_ArrayForEach (each, wants->addons)
+        lacks = lacks || !lists(addons, "Name", each->valuestring);
+    cJSON_ArrayForEach (each, wants->install)
+        if (!lists(addons, "Name", each->valuestring))
+            cJSON_AddItemToArray(missing, cJSON_CreateString(each->valuestring));
+    if (lacks)
+        return SEEN_NO_ADDONS;
+    if (complete_groups < wants->groups)
+        return SEEN_NO_GROUPS;
+    if (!wants->profiles)
+        return SEEN_COMPLETE;
+    profiles = ask(asking, eksctl_profiles(asking->ctx, config, env->cluster, env->region));
+    if (!profiles)
+        return SEEN_UNKNOWN;
+    if (lists(profiles, "status", "CREATING"))
         return SEEN_IN_PROGRESS;
-    if (strcmp(status, "ACTIVE") == 0 && stacks->complete_groups >= wanted_groups)
-        return SEEN_READY;
-    return SEEN_PARTIAL;
+    return cJSON_GetArraySize(profiles) < wants->profiles ? SEEN_NO_GROUPS : SEEN_COMPLETE;
 }
 
 struct look look(const void *ctx, const struct config *config, const struct environment *env,
-                 char **environment, int wanted_groups, int seconds)
+                 char **environment, const struct wants *wants,
+                 const struct eksctl_patience *patience)
 {
-    static const char *const words[] = {"nothing there", "complete",      "incomplete",
-                                        "in progress",   "being deleted", "failed",
-                                        "not ours",      "cannot be told"};
-    struct look result = {.seen = SEEN_UNKNOWN};
-    cJSON *clusters =
-        ask(ctx, eksctl_get(ctx, config, env->cluster, env->region), environment, seconds);
+    struct look result = {.seen = SEEN_UNKNOWN, .missing = json_array(ctx), .which = ""};
+    struct asking asking = {ctx, environment, patience, ""};
+    cJSON *clusters = ask(&asking, eksctl_get(ctx, config, env->cluster, env->region));
     cJSON *list =
-        ask(ctx, eksctl_stacks(ctx, config, env->cluster, env->region), environment, seconds);
+        clusters ? ask(&asking, eksctl_stacks(ctx, config, env->cluster, env->region)) : NULL;
     if (clusters && list) {
         const cJSON *cluster = clusters->child;
         struct stacks stacks = count_stacks(list, env);
-        result.seen = judge(cluster, &stacks, env, wanted_groups);
+        result.which = stacks.which ? stacks.which : "";
+        result.seen = judge(cluster, &stacks, env);
+        if (result.seen == SEEN_COMPLETE && wants)
+            result.seen =
+                judge_rest(&asking, config, env, wants, stacks.complete_groups, result.missing);
         if (cluster) {
             result.facts = json_object(ctx);
             json_set_string(result.facts, "version", json_string_or_empty(cluster, "Version"));
@@ -163,6 +251,6 @@ struct look look(const void *ctx, const struct config *config, const struct envi
             json_set_number(result.facts, "nodes", env->nodes);
         }
     }
-    result.text = words[result.seen];
+    result.why = asking.why;
     return result;
 }

@@ -2,29 +2,34 @@
 #ifndef JOBS_LOOK_H
 #define JOBS_LOOK_H
 
-#include "config.h"
+#include "jobs/eksctl.h"
+#include "jobs/reconcile.h"
 #include "store/environments.h"
 
-enum seen {
-    SEEN_NOTHING,     /* no cluster, no stack */
-    SEEN_READY,       /* the cluster is ACTIVE, every stack complete, the wanted groups are there */
-    SEEN_PARTIAL,     /* ours, nothing moves, but something is missing */
-    SEEN_IN_PROGRESS, /* a stack or the cluster is being created or changed */
-    SEEN_DELETING,
-    SEEN_FAILED,  /* a stack failed or was rolled back */
-    SEEN_FOREIGN, /* a cluster of that name that is not ours */
-    SEEN_UNKNOWN, /* cannot be told at the moment */
+/* What a cluster has to have to be complete; NULL where nothing is wanted. */
+struct wants {
+    int groups;     /* stacks of node groups */
+    int profiles;   /* Fargate profiles */
+    cJSON *addons;  /* names of add-ons without which it does not work */
+    cJSON *install; /* names of all that it is to have */
 };
+
+/* From its ClusterConfig, owned by ctx. What eksctl installs by itself it does not list
+   (pkg/apis/eksctl.io/v1alpha5/defaults.go). */
+struct wants wants_of(const void *ctx, const cJSON *config);
 
 struct look {
     enum seen seen;
-    cJSON *facts;     /* {version, endpoint, nodes} when there is a cluster */
-    const char *text; /* one line for the log */
+    cJSON *facts;      /* {version, endpoint, nodes} when there is a cluster */
+    cJSON *missing;    /* SEEN_NO_ADDONS: names of the add-ons that are not there */
+    const char *why;   /* SEEN_UNKNOWN: what eksctl said; else "" */
+    const char *which; /* the first stack that failed, or is not ours, or ""; for the operators */
 };
 
-/* Asks eksctl get cluster and utils describe-stacks; at most `seconds` each. wanted_groups: how
-   many node-group stacks there have to be. */
+/* Asks eksctl get cluster and utils describe-stacks, and where these say that all is there, what
+   else is wanted. wants may be NULL. */
 struct look look(const void *ctx, const struct config *config, const struct environment *env,
-                 char **environment, int wanted_groups, int seconds);
+                 char **environment, const struct wants *wants,
+                 const struct eksctl_patience *patience);
 
 #endif

@@ -46,6 +46,11 @@ bool supervise_heartbeat(struct run *run)
     return at - run->renewed_at < lease - run->config->jobs.heartbeat / 2 - 1;
 }
 
+bool supervise_late(const struct run *run)
+{
+    return now() >= run->deadline_at;
+}
+
 bool supervise_pause(struct run *run, int seconds)
 {
     for (int64_t end = now() + seconds; now() < end && !supervise_stop && !run->cancel;) {
@@ -222,5 +227,6 @@ enum run_end supervise(struct run *run, char **arguments, const char *input, str
     close(process.output);
     if (end != RUN_LOST)
         take_lines(run, &buffer, true);
+    run->exit_code = end == RUN_EXITED && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     return end == RUN_EXITED && WIFSIGNALED(status) ? RUN_KILLED : end;
 }

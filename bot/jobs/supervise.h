@@ -22,6 +22,8 @@ struct run {
     bool cancel;               /* the environment is to be deleted: stop soundly */
     const struct cause *cause; /* the first telling line of the log; NULL: none yet */
     char *cause_line;
+    int exit_code; /* of the last eksctl that came to its own end; a hint */
+    bool foreign;  /* something of that name is not ours */
 };
 
 enum run_end {
@@ -35,6 +37,8 @@ enum run_end {
 
 /* Renews the lease when a heartbeat is due. False: lost. */
 bool supervise_heartbeat(struct run *run);
+/* Whether the job has had all the time that it gets. */
+bool supervise_late(const struct run *run);
 /* Waits that long while the lease is renewed; false: lost. */
 bool supervise_pause(struct run *run, int seconds);
 /* Runs eksctl to its end with input (may be NULL) on its stdin. */

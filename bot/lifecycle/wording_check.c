@@ -60,6 +60,7 @@ static const char *const needed[] = {
     "resumed",
     "provisioning-paused",
     "provisioning-resumed",
+    "foreign",
 };
 
 struct search {

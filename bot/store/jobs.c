@@ -126,13 +126,14 @@ void job_log_line(struct db *db, const struct job *job, int64_t line_number, con
     talloc_free(tmp);
 }
 
-void job_end(struct db *db, const struct job *job, const char *state, const cJSON *result)
+void job_end(struct db *db, const struct job *job, enum job_event event, const cJSON *result)
 {
     void *tmp = talloc_new(NULL);
     db_send(db,
             "UPDATE jobs SET state = $3, finished_at = now(), lease_until = NULL,"
             " result = $4::jsonb WHERE id = $1 AND fence = $2 AND state = 'running'",
-            P(number(tmp, job->id), number(tmp, job->fence), state,
+            P(number(tmp, job->id), number(tmp, job->fence),
+              job_state_name(job_step(JOB_RUNNING, event)->to),
               result ? json_text(tmp, result) : NULL));
     talloc_free(tmp);
 }

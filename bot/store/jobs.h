@@ -3,6 +3,7 @@
 #define STORE_JOBS_H
 
 #include "store/db.h"
+#include "store/job_states.h"
 
 struct job {
     int64_t id, environment, fence;
@@ -41,8 +42,8 @@ bool job_fence(struct db *db, const struct job *job, bool *held, struct error *e
 /* Queued after job_fence: the phase and the plan that people see. */
 void job_progress(struct db *db, const struct job *job, const char *phase, const cJSON *plan);
 void job_log_line(struct db *db, const struct job *job, int64_t number, const char *line);
-/* state: "done", "failed" or "cancelled"; result may be NULL. */
-void job_end(struct db *db, const struct job *job, const char *state, const cJSON *result);
+/* By JOB_FINISH, JOB_FAIL or JOB_STOP; result may be NULL. */
+void job_end(struct db *db, const struct job *job, enum job_event event, const cJSON *result);
 /* Back into the queue, to be tried again after so many seconds. result NULL: as it was. Its member
    "failures" is what the next claim is told. */
 void job_again(struct db *db, const struct job *job, int64_t after_seconds, const cJSON *result);

@@ -1,5 +1,7 @@
 """A test's hand on the stand-in eksctl and the AWS that it plays."""
 
+import contextlib
+import fcntl
 import json
 import os
 import time
@@ -32,20 +34,26 @@ class Eksctl:
         self.write("pace.json", {**self.read("pace.json", {"faults": []}), **settings})
 
     def add_fault(self, command, do, **more):
-        pace = self.read("pace.json", {"faults": []})
-        pace.setdefault("faults", []).append({"command": command, "do": do, **more})
-        self.write("pace.json", pace)
+        with open(self.path("pace.lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            pace = self.read("pace.json", {"faults": []})
+            pace.setdefault("faults", []).append({"command": command, "do": do, **more})
+            self.write("pace.json", pace)
 
-    def calls(self, verb=None):
-        """The calls that began, oldest first; verb: "create", "delete", "get", …; without one, those
-        that change something."""
+    def lines(self):
         try:
             with open(self.path("calls.jsonl"), encoding="utf-8") as file:
-                lines = [json.loads(line) for line in file]
+                return [json.loads(line) for line in file]
         except FileNotFoundError:
             return []
-        verbs = [verb] if verb else ["create", "delete"]
-        return [c for c in lines if c.get("started") and c["argv"][0] in verbs]
+
+    def calls(self, verb=None):
+        """The calls that began, oldest first; verb: "create", "delete" (of a cluster), "get", …, or
+        two words, "create nodegroup"; without one, those that create or delete a cluster."""
+        wanted = [verb] if verb else ["create", "delete"]
+        wanted = [f"{w} cluster" if w in ("create", "delete") else w for w in wanted]
+        return [c for c in self.lines() if c.get("started")
+                and (c["argv"][0] in wanted or " ".join(c["argv"][:2]) in wanted)]
 
     def stacks(self):
         """Stacks that exist now, by name."""
@@ -67,6 +75,35 @@ class Eksctl:
             if stack["delete_at"] is not None:
                 stack["delete_at"] = min(stack["delete_at"], now)
         self.write("stacks.json", stacks)
+
+    @contextlib.contextmanager
+    def changing(self):
+        """The stacks, to be changed while programs run on them."""
+        with open(self.path("lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            stacks = self.read("stacks.json", {})
+            yield stacks
+            self.write("stacks.json", stacks)
+
+    def place(self, cluster, region, tags, suffix="cluster", **more):
+        """A stack as if it stood there: complete, unless more says otherwise."""
+        with self.changing() as stacks:
+            stacks[f"{region}/eksctl-{cluster}-{suffix}"] = {
+                "name": f"eksctl-{cluster}-{suffix}", "cluster": cluster, "region": region,
+                "kind": suffix.split("-")[0], "tags": tags, "created_at": time.time(), "done_at": 0,
+                "delete_at": None, **more}
+
+    def remove(self, cluster):
+        """As if somebody had taken all of it away behind everybody's back."""
+        with self.changing() as stacks:
+            for key in [k for k, s in stacks.items() if s["cluster"] == cluster]:
+                del stacks[key]
+
+    def changes(self, cluster):
+        """What was begun to change that cluster: ["delete cluster", "create cluster"], …"""
+        return [" ".join(c["argv"][:2]) for c in self.lines() if c.get("started")
+                and c["argv"][0] in ("create", "delete", "scale", "upgrade")
+                and (cluster in c["argv"] or f"name: {cluster}\n" in c.get("stdin", ""))]
 
     def place_foreign(self, name, region, tags=None):
         stacks = self.read("stacks.json", {})

@@ -16,6 +16,7 @@ from state import Locked, cluster_stack, fault, pace, stacks_of, status
 
 ARGS = sys.argv[2:]
 VERSION = "0.230.0"
+DEFAULT_ADDONS = ("vpc-cni", "kube-proxy", "coredns", "metrics-server")
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
 OWNER = "alpha.eksctl.io/cluster-name"
 site_packages = "/usr/lib/python3/dist-packages"  # Debian's
@@ -52,6 +53,19 @@ FLAGS = {
     "delete cluster": {**COMMON, **CLUSTER, "--wait": FLAG, "--force": FLAG,
                        "--disable-nodegroup-eviction": FLAG, "--parallel": VALUE},
     "get cluster": {**COMMON, "--name": VALUE, "--region": VALUE, "--output": VALUE},
+    "create nodegroup": {**COMMON, "--config-file": VALUE, "--cluster": VALUE, "--region": VALUE,
+                         "--timeout": VALUE, "--cfn-role-arn": VALUE, "--include": VALUE,
+                         "--exclude": VALUE, "--update-auth-configmap": FLAG,
+                         "--install-nvidia-plugin": FLAG, "--nodegroup-parallelism": VALUE},
+    "create addon": {**COMMON, "--config-file": VALUE, "--cluster": VALUE, "--region": VALUE,
+                     "--timeout": VALUE, "--name": VALUE, "--version": VALUE, "--force": FLAG,
+                     "--wait": FLAG},
+    "create fargateprofile": {**COMMON, "--config-file": VALUE, "--cluster": VALUE,
+                              "--region": VALUE, "--timeout": VALUE},
+    "get addon": {**COMMON, "--cluster": VALUE, "--region": VALUE, "--name": VALUE,
+                  "--output": VALUE, "--timeout": VALUE},
+    "get fargateprofile": {**COMMON, "--cluster": VALUE, "--region": VALUE, "--name": VALUE,
+                           "--output": VALUE, "--timeout": VALUE},
     "utils describe-stacks": {**COMMON, "--cluster": VALUE, "--region": VALUE, "--output": VALUE},
     "utils describe-cluster-versions": {**COMMON, "--region": VALUE},
     "version": {"--output": VALUE},
@@ -183,7 +197,7 @@ def read_config(flags):
         die(f'cannot use name argument "{flags[""][0]}" when --config-file/-f is set')
     source = flags.get("--config-file")
     if not source:
-        die("only `create cluster -f FILE` is played here")
+        die("only `create … -f FILE` is played here")
     try:
         text = sys.stdin.read() if source == "-" else open(source, encoding="utf-8").read()
     except OSError as error:
@@ -206,6 +220,7 @@ class Creation:
         self.seconds = pace().get("create_seconds", 2)
         self.limit = seconds_of(flags.get("--timeout", "25m"))
         self.failure = f'failed to create cluster "{self.name}"'
+        self.unhealthy = False
 
     def say_plan(self):
         kinds = [kind for kind, held in (("managed nodes", self.groups),
@@ -259,6 +274,10 @@ class Creation:
     def stack(self, kind, suffix, title, share, tags, **more):
         phase = "control-plane" if kind == "cluster" else "nodegroup"
         entry = fault("create", self.name, phase)
+        if kind == "nodegroup" and self.unhealthy and not entry:
+            entry = {"do": "fail", "reason": "AWS::EKS::Nodegroup/ManagedNodeGroup: CREATE_FAILED – "
+                     "\"Resource handler returned message: \\\"NodeCreationFailure: Unhealthy nodes in "
+                     "the kubernetes cluster\\\"\""}
         label, seconds = f"eksctl-{self.name}-{suffix}", self.seconds * share
         log(f'building {title} "{label}"')
         key = state.put_stack(kind, self.name, self.region, tags, seconds, suffix,
@@ -285,15 +304,32 @@ class Creation:
 
     def control_plane(self):
         self.stack("cluster", "cluster", "cluster stack", 0.5, self.tags, version=self.version)
-        if self.auto:
-            return
-        for addon in ("vpc-cni", "kube-proxy", "coredns", "metrics-server"):
-            log(f"creating addon: {addon}")
+        listed = [addon["name"] for addon in self.config.get("addons") or []]
+        bare = self.auto or (self.config.get("addonsConfig") or {}).get("disableDefaultAddons")
+        self.addons(listed + [name for name in DEFAULT_ADDONS if not bare and name not in listed])
+
+    def addons(self, names):
+        for name in names:
+            log(f"creating addon: {name}")
             self.phase("addons")
-            log(f"successfully created addon: {addon}")
+            self.keep("addons", name)
+            log(f"successfully created addon: {name}")
+
+    def keep(self, what, name):
+        """What is no stack of its own: it is the cluster's."""
+        with Locked() as stacks:
+            stack = cluster_stack(stacks, self.name, self.region)
+            if stack:
+                stack[what] = sorted({*stack.get(what, []), name})
+
+    def held(self, what):
+        with Locked() as stacks:
+            return (cluster_stack(stacks, self.name, self.region) or {}).get(what, [])
 
     def nodes(self):
         for group in self.groups:
+            # No node is ready without it, and EKS waits for nodes that are.
+            self.unhealthy = "vpc-cni" not in self.held("addons")
             tags = {**self.tags, **(group.get("tags") or {}),
                     "alpha.eksctl.io/nodegroup-name": group["name"]}
             self.stack("nodegroup", f"nodegroup-{group['name']}", "managed nodegroup stack",
@@ -306,6 +342,7 @@ class Creation:
             log(f'creating Fargate profile "{profile["name"]}" on EKS cluster "{self.name}"')
             self.phase("nodegroup")
             time.sleep(self.seconds * 0.4 / len(self.profiles))
+            self.keep("profiles", profile["name"])
             log(f'created Fargate profile "{profile["name"]}" on EKS cluster "{self.name}"')
 
     def say_ready(self):
@@ -330,12 +367,18 @@ class Creation:
         log(f'EKS cluster "{self.name}" in "{self.region}" region is ready', "✔")
 
 
-def create(flags):
+def configured(flags):
+    """The configuration on stdin, as far as it is one."""
     text, source, clusterconfig = read_config(flags)
     began(stdin=text)
     config, problem = clusterconfig.read(text)
     if problem:
         die(f'loading config file "{source}": {problem}' if config is None else problem)
+    return config, clusterconfig
+
+
+def create(flags):
+    config, clusterconfig = configured(flags)
     if flags.get("--dry-run") == "true":
         for name in NOT_IN_A_PLAN:
             if name in flags:
@@ -356,6 +399,63 @@ def create(flags):
     one.say_ready()
     if entry:
         die(one.failure)
+
+
+# -- additions to a cluster that is there ---------------------------------------------------------
+def addition(flags):
+    config, _ = configured(flags)
+    one = Creation(config, flags)
+    with Locked() as stacks:
+        stack = cluster_stack(stacks, one.name, one.region)
+    if not stack or status(stack) == "ROLLBACK_COMPLETE":
+        die(f'unable to describe cluster control plane: operation error EKS: DescribeCluster, https '
+            f"response error StatusCode: 404, ResourceNotFoundException: No cluster found for name: "
+            f"{one.name}.")
+    if describe(stack)["Status"] != "ACTIVE":
+        die(f'cannot perform Kubernetes API operations on cluster "{one.name}" in "{one.region}" region '
+            f'due to status "{describe(stack)["Status"]}"')
+    return one
+
+
+def create_nodegroup(flags):
+    one = addition(flags)
+    one.failure = f'failed to create nodegroups for cluster "{one.name}"'
+    with Locked() as stacks:
+        there = {s["name"] for s in stacks_of(stacks, one.name, one.region)}
+    old = [g for g in one.groups if f"eksctl-{one.name}-nodegroup-{g['name']}" in there]
+    one.groups, one.profiles = [g for g in one.groups if g not in old], []
+    if old:
+        names = ", ".join(g["name"] for g in old)
+        log(f"{len(old)} existing nodegroup(s) ({names}) will be excluded")
+    log(f"will create a CloudFormation stack for each of {len(one.groups)} managed nodegroups in "
+        f'cluster "{one.name}"')
+    one.nodes()
+    log(f'created 0 nodegroup(s) in cluster "{one.name}"', "✔")
+    for group in one.groups:
+        log(f'nodegroup "{group["name"]}" has {group.get("desiredCapacity", 2)} node(s)')
+    log(f'created {len(one.groups)} managed nodegroup(s) in cluster "{one.name}"', "✔")
+
+
+def create_addon(flags):
+    one = addition(flags)
+    one.failure = f'failed to create addon for cluster "{one.name}"'
+    log(f'Kubernetes version "{one.version}" in use by cluster "{one.name}"')
+    held = one.held("addons")
+    names = [addon["name"] for addon in one.config.get("addons") or []]
+    if not names:
+        die("no addons specified")
+    for name in [n for n in names if n in held]:
+        log(f"Addon {name} is already present on the cluster, as an EKS managed addon, skipping creation")
+    one.addons([n for n in names if n not in held])
+
+
+def create_profile(flags):
+    one = addition(flags)
+    one.failure = f'failed to create Fargate profiles for cluster "{one.name}"'
+    held = one.held("profiles")
+    one.groups = []
+    one.profiles = [p for p in one.profiles if p["name"] not in held]
+    one.nodes()
 
 
 # -- delete ---------------------------------------------------------------------------------------
@@ -431,7 +531,7 @@ def show(flags, items, columns):
         print(json.dumps(items, indent=4))
         return
     print("\t".join(title for title, _ in columns))
-    for item in items:
+    for item in items or []:
         print("\t".join(str(item[key]) for _, key in columns))
 
 
@@ -473,6 +573,38 @@ def describe_stacks(flags):
     show(flags, shown, (("NAME", "StackName"), ("STATUS", "StackStatus")))
 
 
+def cluster_for(flags):
+    """The cluster that a question about its parts is about."""
+    began()
+    name, region = require_name(flags, "--cluster"), flags.get("--region")
+    with Locked() as stacks:
+        stack = cluster_stack(stacks, name, region)
+    if not stack or status(stack) == "ROLLBACK_COMPLETE":
+        die(f'unable to describe cluster control plane: operation error EKS: DescribeCluster, https '
+            f"response error StatusCode: 404, ResourceNotFoundException: No cluster found for name: "
+            f"{name}.")
+    return name, stack
+
+
+def get_addon(flags):
+    name, stack = cluster_for(flags)
+    act_on_question("get addon", name)
+    log("getting all addons")
+    held = [{"Name": a, "Version": "v1.0.0-eksbuild.1", "NewerVersion": "", "IAMRole": "",
+             "Status": "ACTIVE", "ConfigurationValues": "", "Issues": None,
+             "PodIdentityAssociations": None} for a in stack.get("addons", [])]
+    # An empty list of Go is null.
+    show(flags, held or None, (("NAME", "Name"), ("VERSION", "Version"), ("STATUS", "Status")))
+
+
+def get_profile(flags):
+    name, stack = cluster_for(flags)
+    act_on_question("get fargateprofile", name)
+    show(flags, [{"name": p, "podExecutionRoleARN": "arn:aws:iam::111122223333:role/fargate",
+                  "selectors": [{"namespace": "default"}], "status": "ACTIVE"}
+                 for p in stack.get("profiles", [])], (("NAME", "name"), ("STATUS", "status")))
+
+
 def describe_versions(_):
     began()
     print(json.dumps({"clusterVersions": [
@@ -493,7 +625,9 @@ def began(**fields):
                  environment=sorted(os.environ), started=True, **fields)
 
 
-COMMANDS = {"create cluster": create, "delete cluster": delete, "get cluster": get,
+COMMANDS = {"create cluster": create, "create nodegroup": create_nodegroup,
+            "create addon": create_addon, "create fargateprofile": create_profile,
+            "get addon": get_addon, "get fargateprofile": get_profile, "delete cluster": delete, "get cluster": get,
             "get clusters": get, "utils describe-stacks": describe_stacks,
             "utils describe-cluster-versions": describe_versions, "version": version}
 

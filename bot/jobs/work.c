@@ -1,0 +1,301 @@
+#include "jobs/work.h"
+
+#include "base/log.h"
+#include "base/tree.h"
+#include "jobs/eksctl.h"
+#include "jobs/look.h"
+#include "jobs/owner.h"
+#include "lifecycle/template.h"
+
+#include <string.h>
+#include <talloc.h>
+
+/* What one run knows besides the run itself. */
+struct work {
+    struct run *run;
+    enum intent intent;
+    cJSON *config; /* the ClusterConfig, of a job that creates */
+    struct wants wants;
+    const char *role; /* the team's role, where the cluster lets it in; else "" */
+    struct look now;
+    bool done[ACTION_COUNT]; /* what this run has tried to the end */
+    bool killed;             /* eksctl was killed once: that is no failure */
+    enum outcome outcome;
+};
+
+static void set_cause(struct run *run, const char *sentence, const char *remedy)
+{
+    run->env->cause = talloc_asprintf(run->env, "%s %s", sentence, remedy);
+}
+
+static void set_cause_from_log(struct run *run)
+{
+    const struct cause *cause = run->cause ? run->cause : &cause_unknown;
+    set_cause(run, cause->sentence, cause->remedy);
+}
+
+/* Each action: true to look again, false when the outcome is set. */
+static bool ends(struct work *w, enum outcome outcome)
+{
+    w->outcome = outcome;
+    return false;
+}
+
+static bool ends_late(struct work *w)
+{
+    set_cause(w->run, "It took longer than this installation allows for one job.",
+              "Retry, or ask whoever runs envbot.");
+    return ends(w, OUTCOME_FAILED);
+}
+
+/* What an ended eksctl means: true when it came to its end, whatever that was. */
+static bool came_to_its_end(struct work *w, enum run_end end, const struct error *err)
+{
+    switch (end) {
+    case RUN_LOST:
+        return ends(w, OUTCOME_LOST);
+    case RUN_CANCELLED:
+        return ends(w, w->run->cancel ? OUTCOME_CANCELLED : OUTCOME_AGAIN);
+    case RUN_LATE:
+        return ends_late(w);
+    case RUN_NOT_STARTED:
+        log_error("eksctl cannot be started", "error", err->text);
+        set_cause(w->run, "eksctl could not be started on envbot's side.",
+                  "Whoever runs envbot has to look at its log; then retry.");
+        return ends(w, OUTCOME_FAILED);
+    case RUN_EXITED:
+    case RUN_KILLED:
+        break;
+    }
+    return true;
+}
+
+static bool run_eksctl(struct work *w, enum action action, char **arguments, const char *input)
+{
+    struct error err = {0};
+    enum run_end end = supervise(w->run, arguments, input, &err);
+    if (!came_to_its_end(w, end, &err))
+        return false;
+    /* Killed, it was interrupted and did not fail: once. */
+    w->done[action] = end != RUN_KILLED || w->killed;
+    w->killed = w->killed || end == RUN_KILLED;
+    return true;
+}
+
+static bool act_create(struct work *w)
+{
+    return run_eksctl(w, ACTION_CREATE, eksctl_create(w->run->env, w->run->config),
+                      tree_yaml(w->run->env, w->config));
+}
+
+static bool act_add_groups(struct work *w)
+{
+    const char *what = w->wants.groups ? "nodegroup" : "fargateprofile";
+    return run_eksctl(w, ACTION_ADD_GROUPS, eksctl_add(w->run->env, w->run->config, what),
+                      tree_yaml(w->run->env, w->config));
+}
+
+/* The ClusterConfig with the missing add-ons alone: those that it lists as it lists them, and those
+   that eksctl would have installed by itself. */
+static bool act_add_addons(struct work *w)
+{
+    cJSON *config = json_own(w->run->env, cJSON_Duplicate(w->config, true));
+    cJSON *addons = cJSON_CreateArray();
+    const cJSON *name, *listed;
+    cJSON_ArrayForEach (name, w->now.missing) {
+        cJSON *addon = NULL;
+        cJSON_ArrayForEach (listed, json_at(w->config, "addons"))
+            if (strcmp(json_string_or_empty(listed, "name"), name->valuestring) == 0)
+                addon = cJSON_Duplicate(listed, true);
+        if (!addon)
+            json_set_string(addon = cJSON_CreateObject(), "name", name->valuestring);
+        cJSON_AddItemToArray(addons, addon);
+    }
+    json_set(config, "addons", addons);
+    return run_eksctl(w, ACTION_ADD_ADDONS, eksctl_add(w->run->env, w->run->config, "addon"),
+                      tree_yaml(w->run->env, config));
+}
+
+static bool act_delete(struct work *w)
+{
+    const struct environment *env = w->run->env;
+    return run_eksctl(w, ACTION_DELETE,
+                      eksctl_delete(env, w->run->config, env->cluster, env->region), NULL);
+}
+
+/* eksctl cannot go on from a stack that failed: what there is is deleted first. */
+static bool act_clean(struct work *w)
+{
+    const struct environment *env = w->run->env;
+    bool on = run_eksctl(w, ACTION_CLEAN,
+                         eksctl_delete(env, w->run->config, env->cluster, env->region), NULL);
+    w->run->cause = on && w->done[ACTION_CLEAN] ? NULL : w->run->cause;
+    return on;
+}
+
+static bool act_wait(struct work *w)
+{
+    int seconds = w->run->config->jobs.heartbeat > 5 ? 5 : 1;
+    return supervise_pause(w->run, seconds) || ends(w, OUTCOME_LOST);
+}
+
+static bool act_ready(struct work *w)
+{
+    if (w->run->exit_code)
+        supervise_note(w->run, "eksctl ended with an error, but everything is there");
+    return ends(w, OUTCOME_READY);
+}
+
+static bool act_gone(struct work *w)
+{
+    return ends(w, OUTCOME_GONE);
+}
+
+static bool act_leave(struct work *w)
+{
+    struct run *run = w->run;
+    run->foreign = true;
+    if (w->intent == INTENT_DELETE && !run->env->ready_at)
+        return ends(w, OUTCOME_GONE); /* nothing of ours was ever seen there */
+    if (w->intent == INTENT_DELETE)
+        set_cause(run, "The cluster of this name in AWS lacks envbot's tags by now.",
+                  "It was not touched: it has to be looked at.");
+    else
+        set_cause(run, "A cluster of this name is in AWS already, and it is not envbot's.",
+                  "It was not touched. Ask anew with another name.");
+    return ends(w, OUTCOME_FAILED);
+}
+
+static bool act_give_up(struct work *w)
+{
+    set_cause_from_log(w->run);
+    return ends(w, OUTCOME_FAILED);
+}
+
+static bool (*const acts[ACTION_COUNT])(struct work *) = {
+    [ACTION_CREATE] = act_create,         [ACTION_ADD_GROUPS] = act_add_groups,
+    [ACTION_ADD_ADDONS] = act_add_addons, [ACTION_CLEAN] = act_clean,
+    [ACTION_DELETE] = act_delete,         [ACTION_WAIT] = act_wait,
+    [ACTION_READY] = act_ready,           [ACTION_GONE] = act_gone,
+    [ACTION_LEAVE] = act_leave,           [ACTION_GIVE_UP] = act_give_up,
+};
+
+/* Whether this run has done already what the table says at first. What it made itself and failed
+   at is a failure; only what an earlier one left is cleaned. */
+static bool has_tried(const struct work *w, enum action first)
+{
+    bool made = w->done[ACTION_CREATE] || w->done[ACTION_ADD_GROUPS] || w->done[ACTION_ADD_ADDONS];
+    return w->done[first] || (first == ACTION_CLEAN && made);
+}
+
+/* What is missing is added to what this run (or the one before) has begun. */
+static enum action next_action(const struct work *w)
+{
+    bool tried = has_tried(w, reconcile(w->intent, w->now.seen, false));
+    return reconcile(w->intent, w->now.seen, tried);
+}
+
+static bool beat(void *run)
+{
+    return supervise_heartbeat(run);
+}
+
+static bool look_again(struct work *w)
+{
+    struct run *run = w->run;
+    struct eksctl_patience patience = {60, beat, run};
+    w->now = look(run->env, run->config, run->env, run->environment,
+                  w->intent == INTENT_CREATE ? &w->wants : NULL, &patience);
+    if (!supervise_heartbeat(run))
+        return ends(w, OUTCOME_LOST);
+    if (w->now.facts) {
+        run->env->seen = w->now.facts;
+        if (*w->role)
+            json_set_string(w->now.facts, "role", w->role);
+    }
+    return true;
+}
+
+/* Notes what is seen and what follows, when that is news. */
+static void note(struct work *w, enum action action, enum seen *last)
+{
+    bool known = w->now.seen == *last && action == ACTION_WAIT;
+    *last = w->now.seen;
+    if (!known)
+        supervise_note(w->run, "looked at %s in %s: %s; next: %s", w->run->env->cluster,
+                       w->run->env->region, seen_words(w->now.seen), action_words(action));
+    if (!known && w->now.seen == SEEN_UNKNOWN)
+        supervise_note(w->run, "no answer: %s", w->now.why);
+}
+
+static enum outcome reconcile_until_done(struct work *w)
+{
+    enum seen last = SEEN_COUNT;
+    bool deletes = w->intent == INTENT_DELETE;
+    while (!supervise_late(w->run)) {
+        if (w->run->cancel && !deletes)
+            return OUTCOME_CANCELLED;
+        if (supervise_stop)
+            return OUTCOME_AGAIN;
+        if (!look_again(w))
+            return w->outcome;
+        enum action action = next_action(w);
+        note(w, action, &last);
+        if (!acts[action](w))
+            return w->outcome;
+    }
+    ends_late(w);
+    return w->outcome;
+}
+
+/* The role with which the team's people use their clusters; "" for none. */
+static const char *role_of(const struct run *run)
+{
+    const struct config_team *team = config_team(run->config, run->env->team);
+    return team ? team->iam_role_arn : "";
+}
+
+static bool grants(const cJSON *config, const char *role)
+{
+    const cJSON *entry;
+    cJSON_ArrayForEach (entry, json_at(config, "accessConfig.accessEntries"))
+        if (strcmp(json_string_or_empty(entry, "principalARN"), role) == 0)
+            return true;
+    return false;
+}
+
+/* The ClusterConfig from the request's own copy of the template. */
+static bool prepare_create(struct work *w)
+{
+    struct run *run = w->run;
+    struct environment *env = run->env;
+    struct template *t;
+    struct error err = {0};
+    struct template_target target = {
+        env->cluster, env->region,
+        template_tags(env, env->id, env->team, env->owner_id, env->template), role_of(run)};
+    if (template_from_json(env, env->template, env->template_copy, &t, &err))
+        w->config = template_render(env, t, env->parameters, &target, &err);
+    if (!w->config) {
+        log_error("the ClusterConfig cannot be rendered", "env", env->cluster, "error", err.text);
+        set_cause(run, "The template could not be turned into a ClusterConfig.",
+                  "Whoever wrote the template has to mend it.");
+        return ends(w, OUTCOME_FAILED);
+    }
+    w->wants = wants_of(env, w->config);
+    w->role = grants(w->config, role_of(run)) ? role_of(run) : "";
+    return true;
+}
+
+enum outcome work(struct run *run)
+{
+    bool deletes = strcmp(run->job->kind, "delete") == 0;
+    struct work w = {.run = run, .intent = deletes ? INTENT_DELETE : INTENT_CREATE, .role = ""};
+    if (*run->job->old_owner && owner_end(run->job->old_owner))
+        supervise_note(run, "ended what was left of the process that had this job before");
+    if (run->job->cancel && !deletes)
+        return OUTCOME_CANCELLED;
+    if (!deletes && !prepare_create(&w))
+        return w.outcome;
+    return reconcile_until_done(&w);
+}

@@ -1,0 +1,177 @@
+"""What a job does about what it finds in AWS: every cell of the table of bot/jobs/reconcile.c, with the
+stand-in in that state."""
+
+import time
+
+REGION = "eu-central-1"
+ROOMY = """
+  - name: payments
+    channel: C0PAY
+    approvers_channel: C0PLAT
+    members: [U0DEV, U0DEV2, U0BYST]
+    quota: {environments: 40}
+"""
+FREE = "--nodes 1 --ttl 2h"  # what template small gives without anybody's approval
+ADDONS = ["coredns", "kube-proxy", "metrics-server", "vpc-cni"]
+GROUP = "nodegroup-main"
+
+
+# ---- the states: each puts the cluster into it ----
+
+def nothing(aws, cluster, tags):
+    aws.remove(cluster)
+
+
+def in_progress(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, tags, done_at=time.time() + 2)
+
+
+def complete(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, tags, addons=ADDONS)
+    aws.place(cluster, REGION, tags, GROUP)
+
+
+def failed(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, tags, addons=ADDONS, delete_at=1, delete_fails=True)
+
+
+def rolled_back(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, tags, fails=True)
+
+
+def deleting(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, tags, delete_at=time.time() + 2)
+
+
+def no_groups(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, tags, addons=ADDONS)
+
+
+def no_addons(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, tags)
+
+
+def no_cluster(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, tags, GROUP)
+
+
+def foreign(aws, cluster, tags):
+    aws.remove(cluster)
+    aws.place(cluster, REGION, {"owner": "somebody"}, addons=ADDONS)
+
+
+def unreachable(aws, cluster, tags):
+    """For a while; what is there meanwhile is complete."""
+    complete(aws, cluster, tags)
+    aws.add_fault("get", "throttle", match=cluster, count=2)
+    aws.add_fault("describe-stacks", "throttle", match=cluster, count=1)
+
+
+STATES = [nothing, in_progress, complete, failed, rolled_back, deleting, no_groups, no_addons,
+          no_cluster, foreign, unreachable]
+CREATE, DELETE, GROUPS, ADD = ("create cluster", "delete cluster", "create nodegroup",
+                               "create addon")
+# What is begun about it, and where the environment ends.
+CREATING = {
+    nothing: ([CREATE], "ready"), in_progress: ([ADD, GROUPS], "ready"), complete: ([], "ready"),
+    failed: ([DELETE, CREATE], "ready"), rolled_back: ([DELETE, CREATE], "ready"),
+    deleting: ([CREATE], "ready"), no_groups: ([GROUPS], "ready"),
+    no_addons: ([ADD, GROUPS], "ready"), no_cluster: ([DELETE, CREATE], "ready"),
+    foreign: ([], "failed"), unreachable: ([], "ready"),
+}
+DELETING = {
+    nothing: ([], "deleted"), in_progress: ([DELETE], "deleted"), complete: ([DELETE], "deleted"),
+    failed: ([DELETE], "deleted"), rolled_back: ([DELETE], "deleted"), deleting: ([], "deleted"),
+    no_groups: ([DELETE], "deleted"), no_addons: ([DELETE], "deleted"),
+    no_cluster: ([DELETE], "deleted"), foreign: ([], "stuck"), unreachable: ([DELETE], "deleted"),
+}
+
+
+def name_of(state):
+    return state.__name__.replace("_", "-")
+
+
+def cluster_of(state):
+    return f"payments-{name_of(state)}"
+
+
+def tags(c, name):
+    return {"envbot:environment": str(c.environment_row(name)["id"])}
+
+
+def where(c, name):
+    row = c.environment_row(name)
+    return "stuck" if row["stuck"] else row["state"]
+
+
+def open_company(company):
+    c = company(teams=ROOMY, options={"jobs.parallel": 12, "jobs.per_region": 12,
+                                        "jobs.lease": "30s", "jobs.heartbeat": "2s",
+                                        "jobs.delete_tries": 1})
+    c.eksctl.set_pace(create_seconds=0.4, delete_seconds=0.2)
+    return c
+
+
+def check(c, expected):
+    for state, (_, end) in expected.items():
+        c.slack.wait_for(lambda s=state, e=end: where(c, name_of(s)) == e,
+                         f"{name_of(state)} becomes {end}; it is {where(c, name_of(state))}", 120)
+    done = {name_of(state): c.eksctl.changes(cluster_of(state)) for state in expected}
+    assert done == {name_of(state): calls for state, (calls, _) in expected.items()}
+
+
+def test_both_tables_here_have_every_state():
+    assert set(CREATING) == set(DELETING) == set(STATES)
+
+
+def hold_jobs(c):
+    """What is asked for from now on waits, until release()."""
+    c.database.query("CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS"
+                     " 'BEGIN NEW.not_before := now() + interval ''1 day''; RETURN NEW; END'")
+    c.database.query("CREATE TRIGGER later BEFORE INSERT ON jobs FOR EACH ROW"
+                     " EXECUTE FUNCTION later()")
+
+
+def release_jobs(c):
+    c.database.query("DROP TRIGGER later ON jobs")
+    c.database.query("UPDATE jobs SET not_before = now()")
+    c.database.query("NOTIFY envbot_jobs")
+
+
+def test_a_creation_does_what_is_missing_and_nothing_else(company):
+    c = open_company(company)
+    c.serve()
+    hold_jobs(c)
+    for state in STATES:
+        c.slack.type("U0DEV", "C0GEN", f"create small {name_of(state)} {FREE}")
+        state(c.eksctl, cluster_of(state), tags(c, name_of(state)))
+    release_jobs(c)
+    check(c, CREATING)
+    # A cluster of somebody else is never touched, and whoever runs envbot hears of it.
+    assert c.eksctl.stacks()["eksctl-payments-foreign-cluster"]["tags"] == {"owner": "somebody"}
+    told = c.slack.wait_for(lambda: c.slack.messages("C0OPS"), "the operators are told", 60)
+    assert [m["text"].count("payments-foreign") for m in told] == [1]
+    assert "not envbot's" in told[0]["text"] and "not touched" in told[0]["text"]
+
+
+def test_a_deletion_ends_with_nothing_of_ours(company):
+    c = open_company(company)
+    c.serve()
+    for state in STATES:
+        c.slack.type("U0DEV", "C0GEN", f"create small {name_of(state)} {FREE}")
+    for state in STATES:
+        c.wait_state(name_of(state), "ready", seconds=120)
+    for state in STATES:
+        state(c.eksctl, cluster_of(state), tags(c, name_of(state)))
+        c.slack.type("U0DEV", "C0GEN", f"delete {name_of(state)}")
+    check(c, {state: ([CREATE, *calls], end) for state, (calls, end) in DELETING.items()})
+    assert c.eksctl.clusters() == ["payments-foreign"]
+    assert c.database.one("SELECT count(*) FROM environments WHERE ended_at IS NULL") == 1
