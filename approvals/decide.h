@@ -1,11 +1,9 @@
-/* One person's word on one request: checked, written down, and when it decides, acted on. */
+/* One person's word on one matter: checked, written down, and when it decides, acted on. */
 #ifndef APPROVALS_DECIDE_H
 #define APPROVALS_DECIDE_H
 
+#include "approvals/matter.h"
 #include "approvals/people.h"
-#include "approvals/policy.h"
-#include "store/audit.h"
-#include "store/environments.h"
 
 enum decision_word { DECISION_APPROVE, DECISION_DENY };
 
@@ -16,16 +14,27 @@ struct decision {
     bool proved; /* a one-time code was right (approvals/code.h), or is yet to be asked for */
 };
 
-/* Inside the caller's transaction, env locked. Checks state, revision, identity and rules; writes
-   the decision and its audit row; when it decides, takes the event. *answer (ctx): the sentence for
-   who voted. False: refused, with the sentence in err, and nothing is written. */
-bool decide(const void *ctx, struct db *db, const struct rbac *rules, const struct person *person,
-            struct audit_actor *actor, struct environment *env, const struct decision *decision,
-            const char **answer, struct error *err);
+/* Who gives a word, and by what it is judged. */
+struct approver {
+    struct db *db;
+    const struct rbac *rules;
+    const struct person *person;
+    struct audit_actor *actor;
+};
+
+/* Inside the caller's transaction, the matter's environment locked. Checks state, revision,
+   identity and rules; writes the decision and its audit row; when it decides, takes the step.
+   *answer (ctx): the sentence for who voted. False: refused, with the sentence in err, and nothing
+   is written. */
+bool decide(const void *ctx, const struct approver *me, struct matter *matter,
+            const struct decision *decision, const char **answer, struct error *err);
 
 /* The same checks alone, for a form that is yet to be filled in. */
-bool decision_allowed(const void *ctx, const struct rbac *rules, const struct person *person,
-                      const struct environment *env, const struct decision *decision,
-                      struct error *err);
+bool decision_allowed(const void *ctx, const struct approver *me, const struct matter *matter,
+                      const struct decision *decision, struct error *err);
+
+/* Takes the person's own vote back, as long as nothing is decided. revision as in a decision. */
+bool decision_take_back(const void *ctx, const struct approver *me, struct matter *matter,
+                        int revision, const char **answer, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 #include "approvals/needed.h"
 
-#include "approvals/policy.h"
+#include "approvals/votes.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "lifecycle/say.h"
@@ -101,52 +101,23 @@ static bool find_candidates(const void *ctx, const struct needed *needed,
     return true;
 }
 
-/* How many votes are wanted still: of anybody, and of each of the policy's groups. */
-struct wanted {
-    const char **voters;
-    int anybody, grouped, groups[32];
-};
-
-static bool count_wanted(const void *ctx, struct db *db, const struct environment *env,
-                         const struct policy *policy, struct wanted *out, struct error *err)
+static bool has_voted(const struct votes *votes, const char *id)
 {
-    char id[32], revision[16];
-    snprintf(id, sizeof id, "%" PRId64, env->id);
-    snprintf(revision, sizeof revision, "%d", env->revision);
-    struct rows *rows = db_query(ctx, db, err,
-                                 "SELECT user_id, to_json(groups) AS groups FROM decisions"
-                                 " WHERE environment = $1 AND revision = $2 AND word = 'approve'",
-                                 P(id, revision));
-    if (!rows)
-        return false;
-    int count = rows_count(rows), i = 0;
-    *out = (struct wanted){.anybody = policy->count - count};
-    out->voters = talloc_zero_array(ctx, const char *, (unsigned)count + 1);
-    for (int row = 0; row < count; row++)
-        out->voters[row] = rows_text(rows, row, "user_id");
-    const cJSON *group, *each;
-    cJSON_ArrayForEach (group, policy->groups) {
-        int have = 0;
-        for (int row = 0; row < count; row++)
-            cJSON_ArrayForEach (each, rows_json(ctx, rows, row, "groups"))
-                have += cJSON_IsString(each) && strcmp(each->valuestring, group->string) == 0;
-        int more = (int)json_integer(group, "", 1) - have;
-        if (i < 32)
-            out->groups[i++] = more > 0 ? more : 0;
-        out->grouped += more > 0 ? more : 0;
-    }
-    return true;
+    for (int i = 0; i < votes->count; i++)
+        if (strcmp(votes->items[i].user, id) == 0)
+            return true;
+    return false;
 }
 
 /* Whether this one's vote is wanted. When the groups' votes make up the number, only theirs are. */
-static bool is_wanted(const struct candidates *all, const struct wanted *wanted, const char *id)
+static bool is_wanted(const struct candidates *all, const struct votes *votes, const char *id)
 {
-    if (is_among(wanted->voters, id))
+    if (has_voted(votes, id))
         return false;
-    if (wanted->anybody > wanted->grouped)
+    if (votes->missing.others)
         return true;
-    for (int i = 0; i < 32 && all->members && all->members[i]; i++)
-        if (wanted->groups[i] && is_among(all->members[i], id))
+    for (int i = 0; i < POLICY_GROUPS_MOST && all->members && all->members[i]; i++)
+        if (votes->missing.members[i] && is_among(all->members[i], id))
             return true;
     return false;
 }
@@ -158,12 +129,12 @@ static const char *mention(const void *ctx, const char *id)
 
 /* "<@U0A>, <@U0B> and 3 others: ", or "" when nobody is known by name. */
 static const char *names_of(const void *ctx, const struct candidates *all,
-                            const struct wanted *wanted)
+                            const struct votes *votes)
 {
     const char *shown[MENTIONS_MOST + 1];
     size_t count = 0, more = 0;
     for (const char **id = all->approvers; id && *id; id++) {
-        if (!is_wanted(all, wanted, *id))
+        if (!is_wanted(all, votes, *id))
             continue;
         if (count < MENTIONS_MOST)
             shown[count++] = mention(ctx, *id);
@@ -190,23 +161,23 @@ static bool can_vote(const void *ctx, const struct needed *needed, const struct 
            (policy->self || !own);
 }
 
-bool needed_names(const void *ctx, const struct needed *needed, const struct environment *env,
+bool needed_names(const void *ctx, const struct needed *needed, struct environment *env,
                   const char **names, struct error *err)
 {
     enum { NAMED_MOST = 10, PATIENCE_MS = 1500 };
-    struct policy policy = policy_read(env->template_copy);
+    const struct matter matter = matter_request(env);
     struct candidates all;
-    struct wanted wanted;
+    struct votes votes;
     const char *shown[NAMED_MOST + 1];
     size_t count = 0, more = 0;
     int64_t until = monotonic_ms() + PATIENCE_MS;
     *names = "";
-    if (!find_candidates(ctx, needed, env, &policy, &all, err) ||
-        !count_wanted(ctx, needed->db, env, &policy, &wanted, err))
+    if (!find_candidates(ctx, needed, env, &matter.policy, &all, err) ||
+        !votes_read(ctx, needed->db, &matter, &votes, err))
         return false;
     for (const char **id = all.approvers; id && *id; id++) {
         bool asks = count < NAMED_MOST && (**id == 'U' || **id == 'W') && monotonic_ms() < until;
-        if (is_among(wanted.voters, *id) || (asks && !can_vote(ctx, needed, env, &policy, *id)))
+        if (has_voted(&votes, *id) || (asks && !can_vote(ctx, needed, env, &matter.policy, *id)))
             continue;
         if (count < NAMED_MOST)
             shown[count++] = mention(ctx, *id);
@@ -221,8 +192,8 @@ bool needed_names(const void *ctx, const struct needed *needed, const struct env
 }
 
 /* The transaction of one reminder; nothing when another process gives it or it was decided. */
-static bool remind(void *ctx, const struct needed *needed, int64_t id, const struct policy *policy,
-                   const struct candidates *all, bool *done, struct error *err)
+static bool remind(void *ctx, const struct needed *needed, int64_t id, const struct candidates *all,
+                   bool *done, struct error *err)
 {
     char text[32];
     snprintf(text, sizeof text, "%" PRId64, id);
@@ -234,13 +205,14 @@ static bool remind(void *ctx, const struct needed *needed, int64_t id, const str
                                  " WHERE e.id = $1 AND e.state = 'pending' AND e.remind_at <= now()"
                                  " FOR UPDATE SKIP LOCKED",
                                  P(text));
-    struct wanted wanted;
+    struct votes votes;
     struct environment *env = rows && rows_count(rows) ? environment_from_row(ctx, rows, 0) : NULL;
-    if (!env || !count_wanted(ctx, needed->db, env, policy, &wanted, err)) {
+    struct matter matter = env ? matter_request(env) : (struct matter){0};
+    if (!env || !votes_read(ctx, needed->db, &matter, &votes, err)) {
         db_rollback(needed->db);
         return rows != NULL && !env;
     }
-    *done = waiting_remind(needed->db, env, names_of(ctx, all, &wanted));
+    *done = waiting_remind(needed->db, env, names_of(ctx, all, &votes));
     if (!db_commit(needed->db, err))
         return false;
     if (*done)
@@ -259,7 +231,7 @@ static bool remind_one(void *ctx, struct needed *needed, struct environment *env
                                      unanswered(needed, env, &why));
     time_t since = env->now - waiting_remind_at(env, &lifecycle_rules);
     *done = false;
-    return (!known && since < PATIENCE_S) || remind(ctx, needed, env->id, &policy, &all, done, err);
+    return (!known && since < PATIENCE_S) || remind(ctx, needed, env->id, &all, done, err);
 }
 
 bool needed_remind(struct needed *needed, int *taken, struct error *err)

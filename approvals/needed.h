@@ -24,7 +24,7 @@ bool needed_remind(struct needed *needed, int *taken, struct error *err);
 /* Who can still approve a pending request, as mentions for people to read ("<@U0A>, <@U0B> and 3
    others"; "" when the rules name nobody or everybody): without the requester, those
    who voted, and those who may decide nothing. Outside of transactions. */
-bool needed_names(const void *ctx, const struct needed *needed, const struct environment *env,
+bool needed_names(const void *ctx, const struct needed *needed, struct environment *env,
                   const char **names, struct error *err);
 
 /* Looks whether the pending requests can be approved at all: those that were not looked at under

@@ -65,27 +65,65 @@ static const char *handle_of(const char *group)
     return strncmp(group, "slack:", 6) == 0 ? group + 6 : group;
 }
 
-bool policy_met(const void *ctx, const struct policy *policy, const struct votes *votes,
-                const char **needed)
+static int index_of(const struct policy *policy, const char *group)
 {
-    char *text = talloc_strdup(ctx, "");
-    int missing = policy->count - votes->approvals;
-    if (missing > 0)
-        text = talloc_asprintf_append(text, "%d more approval%s", missing, missing == 1 ? "" : "s");
-    const cJSON *wanted;
-    bool groups = true;
-    cJSON_ArrayForEach (wanted, policy->groups) {
-        int have = (int)json_integer(
-            cJSON_GetObjectItemCaseSensitive(votes->groups, wanted->string), "", 0);
-        int more = (int)json_integer(wanted, "", 1) - have;
-        if (more <= 0)
-            continue;
-        groups = false;
-        text = talloc_asprintf_append(text, "%s%d of @%s", *text ? ", " : "", more,
-                                      handle_of(wanted->string));
+    int i = 0;
+    const cJSON *each;
+    cJSON_ArrayForEach (each, policy->groups) {
+        if (strcmp(each->string, group) == 0)
+            return i;
+        i++;
     }
-    *needed = text;
-    return missing <= 0 && groups;
+    return POLICY_GROUPS_MOST;
+}
+
+void policy_add(const struct policy *policy, struct policy_count *count, const char *const *groups)
+{
+    count->people++;
+    for (; *groups; groups++) {
+        int i = index_of(policy, *groups);
+        if (i < POLICY_GROUPS_MOST)
+            count->members[i]++;
+    }
+}
+
+struct policy_missing policy_missing(const struct policy *policy, const struct policy_count *count)
+{
+    struct policy_missing missing = {0};
+    int places = 0, i = 0;
+    const cJSON *wanted;
+    cJSON_ArrayForEach (wanted, policy->groups) {
+        int have = i < POLICY_GROUPS_MOST ? count->members[i] : 0;
+        int more = (int)json_integer(wanted, "", 1) - have;
+        if (more > 0)
+            places += more;
+        if (more > 0 && i < POLICY_GROUPS_MOST)
+            missing.members[i] = more;
+        i++;
+    }
+    int people = policy->count - count->people;
+    missing.all = people > places ? people : places;
+    missing.others = missing.all - places;
+    return missing;
+}
+
+char *policy_missing_text(const void *ctx, const struct policy *policy,
+                          const struct policy_missing *missing)
+{
+    const char *parts[POLICY_GROUPS_MOST + 1];
+    size_t count = 0;
+    int i = 0;
+    const cJSON *wanted;
+    cJSON_ArrayForEach (wanted, policy->groups) {
+        int more = i < POLICY_GROUPS_MOST ? missing->members[i++] : 0;
+        if (more == 1)
+            parts[count++] = talloc_asprintf(ctx, "one of @%s", handle_of(wanted->string));
+        else if (more)
+            parts[count++] = talloc_asprintf(ctx, "%d of @%s", more, handle_of(wanted->string));
+    }
+    if (missing->others > 0)
+        parts[count++] = text_count(ctx, missing->others, "more approval", "more approvals");
+    return text_list(ctx, parts, count, "and");
 }
 
 /* Who could approve, each person once. */
@@ -259,23 +297,4 @@ bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *pe
         err, ERROR_DENIED,
         "Nobody could approve this: %s. Ask whoever runs envbot to %s; then ask again.",
         gap.missing, gap.remedy);
-}
-
-cJSON *policy_tally(const void *ctx, const char *needed, char **names, const cJSON *quota,
-                    const cJSON *decision)
-{
-    cJSON *tally = json_object(ctx), *votes = cJSON_CreateArray();
-    char *line = talloc_strdup(ctx, "");
-    for (int i = 0; names && names[i]; i++) {
-        cJSON_AddItemToArray(votes, cJSON_CreateString(names[i]));
-        line = talloc_asprintf_append(line, "%s%s ✓", i ? ", " : "", names[i]);
-    }
-    if (*needed)
-        line = talloc_asprintf_append(line, "%s%s needed", *line ? "; " : "", needed);
-    json_set_string(tally, "line", line);
-    json_set_string(tally, "needed", needed);
-    json_set(tally, "votes", votes);
-    json_set(tally, "quota", quota ? cJSON_Duplicate(quota, true) : cJSON_CreateNull());
-    json_set(tally, "decision", decision ? cJSON_Duplicate(decision, true) : cJSON_CreateNull());
-    return tally;
 }

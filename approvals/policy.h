@@ -19,18 +19,25 @@ struct policy policy_read(const cJSON *template_source);
    value "ttl" is the time asked for; conditions: {max: …}, {min: …}, or a value to equal. */
 bool policy_automatic(const struct policy *policy, const cJSON *values, int64_t ttl_seconds);
 
-/* What has been said so far on one revision. */
-struct votes {
-    int approvals;
-    bool denied;
-    char **names;  /* of those who approved, NULL-terminated */
-    cJSON *groups; /* {"slack:security": 1}: how many of each wanted group have approved */
-};
+/* A policy with more groups than this is never met. */
+enum { POLICY_GROUPS_MOST = 32 };
 
-/* Whether the votes decide; *needed (ctx) says what is still wanted ("1 more approval, one of
-   @security"). */
-bool policy_met(const void *ctx, const struct policy *policy, const struct votes *votes,
-                const char **needed);
+/* How many different people have approved, and how many of each of the policy's groups, in its
+   order. Begins as {0}; each approval is added with the groups of who gave it. */
+struct policy_count {
+    int people, members[POLICY_GROUPS_MOST];
+};
+void policy_add(const struct policy *policy, struct policy_count *count, const char *const *groups);
+
+/* What is wanted still: so many of each group, so many besides, and all in all. One person may fill
+   a group's place and one of the count. */
+struct policy_missing {
+    int members[POLICY_GROUPS_MOST], others, all;
+};
+struct policy_missing policy_missing(const struct policy *policy, const struct policy_count *count);
+/* "one of @security and 1 more approval", ctx; "" when nothing is missing. */
+char *policy_missing_text(const void *ctx, const struct policy *policy,
+                          const struct policy_missing *missing);
 
 /* Whether anybody but the requester could approve: asks for the members of the groups that the
    rules name. ERROR_DENIED with the remedy when nobody could. *who (ctx): up to ten, as mentions
@@ -58,10 +65,5 @@ bool policy_approvers(const void *ctx, const struct rbac *rules, struct people *
                       struct slack_web *web, const struct policy *policy,
                       const struct person *requester, const char *team, const char *template,
                       const char ***ids, struct error *err);
-
-/* The tally that the card and the view show: {line, needed, votes: […], decision: {…}|null,
-   quota: {before, after}|null}; owned by ctx. decision may be NULL. */
-cJSON *policy_tally(const void *ctx, const char *needed, char **names, const cJSON *quota,
-                    const cJSON *decision);
 
 #endif

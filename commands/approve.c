@@ -1,9 +1,10 @@
-/* Approve and deny: the buttons, the forms for the reason and the code, and the words. */
+/* Approve, deny, and taking an approval back: the buttons, the forms for the reason and the code,
+   and the words. */
 #include "commands/commands.h"
 
 #include "approvals/code.h"
-#include "approvals/decide.h"
 #include "base/text.h"
+#include "commands/approver.h"
 #include "lifecycle/view.h"
 #include "store/pauses.h"
 
@@ -13,9 +14,10 @@
 static bool say_decision(struct call *call, struct environment *env,
                          const struct decision *decision, struct error *err)
 {
+    const struct approver me = approver_of(call);
+    struct matter matter = matter_request(env);
     const char *words;
-    if (!decide(call, call->db, call->rules, call->person, &call->actor, env, decision, &words,
-                err))
+    if (!decide(call, &me, &matter, decision, &words, err))
         return false;
     struct rows *paused = NULL;
     if (strcmp(env->state, "queued") == 0) {
@@ -35,6 +37,14 @@ static bool say_word(struct call *call, struct environment *env, enum decision_w
                                 .reason = text_cut(call, text_clean(call, reason), 1000),
                                 .revision = call_revision(call)};
     return say_decision(call, env, &decision, err);
+}
+
+static bool may_say(struct call *call, struct environment *env, const struct decision *decision,
+                    struct error *err)
+{
+    const struct approver me = approver_of(call);
+    const struct matter matter = matter_request(env);
+    return decision_allowed(call, &me, &matter, decision, err);
 }
 
 static bool open_form(struct call *call, const struct environment *env, const char *name,
@@ -64,7 +74,7 @@ bool approve_click(struct call *call, struct error *err)
         return say_word(call, env, DECISION_APPROVE, "", err);
     struct decision decision = {
         .word = DECISION_APPROVE, .reason = "", .revision = call_revision(call), .proved = true};
-    return decision_allowed(call, call->rules, call->person, env, &decision, err) &&
+    return may_say(call, env, &decision, err) &&
            code_possible(call, call->db, call->app->config, call->person, err) &&
            open_form(call, env, "form-approve", err);
 }
@@ -79,7 +89,7 @@ static bool prove(struct call *call, struct environment *env, struct decision *d
     if (!policy_read(env->template_copy).code)
         return true;
     decision->proved = true;
-    if (!decision_allowed(call, call->rules, call->person, env, decision, err))
+    if (!may_say(call, env, decision, err))
         return false;
     const char *code = call_field(call, "code"), *words = NULL;
     call->errors = json_object(call);
@@ -127,7 +137,7 @@ bool deny_click(struct call *call, struct error *err)
         return false;
     struct decision decision = {
         .word = DECISION_DENY, .reason = "…", .revision = call_revision(call)};
-    if (!decision_allowed(call, call->rules, call->person, env, &decision, err))
+    if (!may_say(call, env, &decision, err))
         return false;
     return open_form(call, env, "form-deny", err);
 }
@@ -138,4 +148,27 @@ bool deny_submit(struct call *call, struct error *err)
     struct environment *env;
     return call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err) &&
            say_word(call, env, DECISION_DENY, reason ? reason : "", err);
+}
+
+static bool take_back(struct call *call, struct environment *env, struct error *err)
+{
+    const struct approver me = approver_of(call);
+    struct matter matter = matter_request(env);
+    const char *words;
+    if (!decision_take_back(call, &me, &matter, call_revision(call), &words, err))
+        return false;
+    answer(call, words);
+    return true;
+}
+
+bool takeback_run(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment(call, ENVIRONMENT_LOCK, &env, err) && take_back(call, env, err);
+}
+
+bool takeback_click(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err) && take_back(call, env, err);
 }

@@ -220,7 +220,13 @@ static void add_buttons(cJSON *view, const struct environment *env)
 static void add_tally(cJSON *view, const struct environment *env)
 {
     static const char *const parts[] = {"decision", "quota"};
-    json_set(view, "tally", env->tally ? cJSON_Duplicate(env->tally, true) : cJSON_CreateNull());
+    cJSON *tally = env->tally ? cJSON_Duplicate(env->tally, true) : cJSON_CreateNull();
+    if (env->tally && !json_string(tally, "words")) { /* written by an older envbot */
+        json_set_format(tally, "words", "Waiting for %s", json_string_or_empty(tally, "needed"));
+        json_set_format(tally, "line", "%s.", json_string_or_empty(tally, "words"));
+        json_set_bool(tally, "any", json_at(tally, "votes.0") != NULL);
+    }
+    json_set(view, "tally", tally);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const cJSON *part = json_at(env->tally, parts[i]);
         json_set(view, parts[i], part ? cJSON_Duplicate(part, true) : cJSON_CreateNull());

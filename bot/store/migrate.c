@@ -27,6 +27,7 @@ MIGRATION(007, "007_break_glass.sql");
 MIGRATION(008, "008_codes.sql");
 MIGRATION(009, "009_audit.sql");
 MIGRATION(010, "010_pauses.sql");
+MIGRATION(011, "011_votes.sql");
 
 static const struct {
     int version;
@@ -43,6 +44,7 @@ static const struct {
     {8, "codes", migration_008},
     {9, "audit", migration_009},
     {10, "pauses", migration_010},
+    {11, "votes", migration_011},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

@@ -105,7 +105,8 @@ def test_an_escalated_card_stands_in_both_channels_and_both_stay_true(company, t
     # A vote on either shows on both; so does the decision.
     press(c, "U0APPR", channel, copy, "approve")
     for place in ("card", "card-escalated"):
-        card_becomes(c, "demo", place, lambda m: "approver" in str(m["blocks"]), "counts the vote")
+        card_becomes(c, "demo", place, lambda m: "1 of 2: <@U0APPR> ✓" in str(m["blocks"]),
+                     "counts the vote")
     assert c.environment_row("demo")["state"] == "pending"
     press(c, "U0APPR2", first[0], c.message("demo", "card")[2], "approve")
     c.wait_state("demo", "queued", "creating", "ready")

@@ -124,8 +124,11 @@ def test_two_accounts_with_one_mail_address_have_one_vote(company, tmp_path):
     c.slack.person("U0TWIN", name="twin", email="APPROVER@example.com")
     c.slack.group("platform-approvers", add=["U0TWIN"])
 
-    counted = "Your approval of demo is counted. Still needed: 1 more approval."
-    already = "You have approved demo already; still needed: 1 more approval."
+    back = "with the button on {} card, or `/env takeback demo`."
+    counted = ("Your approval of demo is counted. Still needed: 1 more approval. Until it is decided"
+               " you can take it back " + back.format("the"))
+    already = ("You have approved demo already; still needed: 1 more approval. Until it is decided"
+               " you can take that back " + back.format("its"))
     assert click(c, "U0APPR", card) == counted
     for user in ("U0APPR", "U0TWIN"):
         assert click(c, user, card) == already, user

@@ -1,0 +1,83 @@
+#include "approvals/matter.h"
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "lifecycle/say.h"
+#include "lifecycle/states.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <talloc.h>
+
+/* "3 min ago", and for what is fresher than a look at the screen "a moment ago". */
+static const char *ago(const void *ctx, const struct environment *env, time_t at)
+{
+    int64_t since = at ? env->now - at : 0;
+    return since < 5 ? "a moment ago" : talloc_asprintf(ctx, "%s ago", duration_text(ctx, since));
+}
+
+static void tell_over(const void *ctx, const struct matter *matter, const struct person *person,
+                      struct error *err)
+{
+    const struct environment *env = matter->env;
+    const char *word = json_string(env->tally, "decision.word");
+    const char *by = json_string(env->tally, "decision.by");
+    const char *mention = json_string_or_empty(env->tally, "decision.mention");
+    if (word && by && strcmp(mention, talloc_asprintf(ctx, "<@%s>", person->id)) == 0)
+        error_set(err, ERROR_CONFLICT,
+                  "You have %s %s already, %s. That stands; nothing more was done.", word,
+                  env->name, ago(ctx, env, env->decided_at));
+    else if (word && by)
+        error_set(err, ERROR_CONFLICT, "%s was already %s by %s, %s, so nothing was changed.",
+                  env->name, word, text_mrkdwn(ctx, by), ago(ctx, env, env->decided_at));
+    else if (strcmp(env->state, "withdrawn") == 0)
+        error_set(err, ERROR_CONFLICT,
+                  "The request for %s was taken back %s, before anybody had decided, so "
+                  "nothing was changed.",
+                  env->name, ago(ctx, env, env->ended_at));
+    else if (strcmp(env->state, "lapsed") == 0)
+        error_set(err, ERROR_CONFLICT,
+                  "The request for %s lapsed %s: nobody had decided in time. It has to be "
+                  "asked for anew, so nothing was changed.",
+                  env->name, ago(ctx, env, env->ended_at));
+    else
+        error_set(err, ERROR_CONFLICT, "%s needed no approval; it is %s. Nothing was changed.",
+                  env->name, env->state);
+}
+
+static void keep(struct db *db, struct matter *matter, const cJSON *tally)
+{
+    struct environment *env = matter->env;
+    matter->tally = env->tally = json_own(env, cJSON_Duplicate(tally, true));
+    db_send(db, "UPDATE environments SET tally = $2::jsonb WHERE id = $1",
+            P(talloc_asprintf(env, "%" PRId64, env->id), json_text(env, env->tally)));
+    say_redraw(db, env, "message");
+    say_redraw(db, env, "card");
+}
+
+static bool take(const void *ctx, struct db *db, struct matter *matter, bool approved,
+                 const cJSON *tally, const struct audit_actor *actor, const cJSON *extra,
+                 const char **answer, struct error *err)
+{
+    struct environment *env = matter->env;
+    matter->tally = env->tally = json_own(env, cJSON_Duplicate(tally, true));
+    if (!approved)
+        env->cause = talloc_strdup(env, json_string_or_empty(extra, "decision_reason"));
+    *answer = talloc_asprintf(ctx,
+                              approved ? "You approved %s. It goes ahead."
+                                       : "You denied %s. The requester is told why.",
+                              env->name);
+    return lifecycle_take(db, env, approved ? EVENT_APPROVE : EVENT_DENY, actor, extra, err);
+}
+
+struct matter matter_request(struct environment *env)
+{
+    static const struct matter_acts acts = {tell_over, keep, take};
+    return (struct matter){.env = env,
+                           .card = "card",
+                           .revision = env->revision,
+                           .policy = policy_read(env->template_copy),
+                           .open = strcmp(env->state, "pending") == 0,
+                           .tally = env->tally,
+                           .acts = &acts};
+}

@@ -1,0 +1,37 @@
+/* What people vote on: a request, or whatever else waits for the approvers. Votes and decisions
+   (approvals/votes.h, approvals/decide.h) know a matter only; what a kind of it does of its own is
+   in its acts. */
+#ifndef APPROVALS_MATTER_H
+#define APPROVALS_MATTER_H
+
+#include "approvals/policy.h"
+#include "store/audit.h"
+#include "store/environments.h"
+
+struct matter {
+    struct environment *env; /* whose row is locked by whoever writes */
+    const char *card; /* the message that shows it (lifecycle/place.h): its votes are kept by it */
+    int revision;     /* what its card shows now */
+    struct policy policy;
+    bool open;          /* nobody has decided it yet */
+    const cJSON *tally; /* what its card says of the votes; the acts write a new one */
+    const struct matter_acts *acts;
+};
+
+struct matter_acts {
+    /* Says in err what became of it, to who comes too late: matter.open is false. */
+    void (*tell_over)(const void *ctx, const struct matter *matter, const struct person *person,
+                      struct error *err);
+    /* The votes changed and nothing is decided: writes the tally, and has the cards show it. */
+    void (*keep)(struct db *db, struct matter *matter, const cJSON *tally);
+    /* The word that decides: takes the step and writes its audit row, with what extra says of the
+       decision (by, by_mention, decision_reason …). *answer (ctx) is for who said it. */
+    bool (*take)(const void *ctx, struct db *db, struct matter *matter, bool approved,
+                 const cJSON *tally, const struct audit_actor *actor, const cJSON *extra,
+                 const char **answer, struct error *err);
+};
+
+/* The request for an environment. */
+struct matter matter_request(struct environment *env);
+
+#endif

@@ -1,0 +1,143 @@
+#include "approvals/votes.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <talloc.h>
+
+static const char *copy(const void *ctx, const struct rows *rows, int row, const char *column)
+{
+    const char *text = rows_text(rows, row, column);
+    return text ? talloc_strdup(ctx, text) : NULL;
+}
+
+static const char **texts(const void *ctx, const cJSON *array)
+{
+    unsigned count = 0;
+    const char **list =
+        talloc_zero_array(ctx, const char *, (unsigned)cJSON_GetArraySize(array) + 1);
+    const cJSON *each;
+    cJSON_ArrayForEach (each, array)
+        if (cJSON_IsString(each))
+            list[count++] = talloc_strdup(list, each->valuestring);
+    return list;
+}
+
+static void count(const void *ctx, const struct matter *matter, struct votes *votes)
+{
+    struct policy_count sum = {0};
+    for (int i = 0; i < votes->count; i++)
+        policy_add(&matter->policy, &sum, votes->items[i].groups);
+    votes->missing = policy_missing(&matter->policy, &sum);
+    votes->needed = policy_missing_text(ctx, &matter->policy, &votes->missing);
+}
+
+bool votes_read(const void *ctx, struct db *db, const struct matter *matter, struct votes *out,
+                struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    *out = (struct votes){0};
+    struct rows *rows =
+        db_query(tmp, db, err,
+                 "SELECT id, workspace, user_id, user_name, mail, to_json(groups) AS groups"
+                 " FROM decisions WHERE environment = $1::bigint AND card = $2"
+                 " AND revision = $3::integer AND word = 'approve' AND taken_back_at IS NULL"
+                 " ORDER BY id",
+                 P(talloc_asprintf(tmp, "%" PRId64, matter->env->id), matter->card,
+                   talloc_asprintf(tmp, "%d", matter->revision)));
+    for (int i = 0; rows && i < rows_count(rows); i++) {
+        out->items = talloc_realloc(ctx, out->items, struct vote, (unsigned)i + 1);
+        out->items[out->count++] =
+            (struct vote){.id = rows_integer(rows, i, "id", 0),
+                          .workspace = copy(ctx, rows, i, "workspace"),
+                          .user = copy(ctx, rows, i, "user_id"),
+                          .name = copy(ctx, rows, i, "user_name"),
+                          .mail = copy(ctx, rows, i, "mail"),
+                          .groups = texts(ctx, rows_json(tmp, rows, i, "groups"))};
+    }
+    bool ok = rows != NULL;
+    talloc_free(tmp);
+    count(ctx, matter, out);
+    return ok;
+}
+
+const struct vote *votes_of(const struct votes *votes, const struct person *person)
+{
+    for (int i = 0; i < votes->count; i++) {
+        const struct vote *vote = &votes->items[i];
+        if (people_same(person, vote->workspace, vote->user, vote->mail))
+            return vote;
+    }
+    return NULL;
+}
+
+void votes_add(const void *ctx, const struct matter *matter, struct votes *votes,
+               const struct person *person)
+{
+    votes->items = talloc_realloc(ctx, votes->items, struct vote, (unsigned)votes->count + 1);
+    votes->items[votes->count++] = (struct vote){.workspace = person->workspace,
+                                                 .user = person->id,
+                                                 .name = person->name,
+                                                 .mail = person->mail,
+                                                 .groups = person->groups};
+    count(ctx, matter, votes);
+}
+
+void votes_take_back(const void *ctx, struct db *db, const struct matter *matter,
+                     struct votes *votes, const struct vote *vote)
+{
+    db_send(db,
+            "UPDATE decisions SET word = 'taken-back', taken_back_at = now() WHERE id = $1::bigint",
+            P(talloc_asprintf(ctx, "%" PRId64, vote->id)));
+    int at = (int)(vote - votes->items);
+    memmove(&votes->items[at], &votes->items[at + 1],
+            (size_t)(votes->count - at - 1) * sizeof *votes->items);
+    votes->count--;
+    count(ctx, matter, votes);
+}
+
+/* "1 of 2: <@U0APPR> ✓, one of @security still needed" */
+static char *counted(const void *ctx, const struct votes *votes)
+{
+    int all = votes->count + votes->missing.all;
+    char *words = talloc_asprintf(ctx, "%d of %d:", votes->count, all);
+    for (int i = 0; i < votes->count; i++)
+        words = talloc_asprintf_append(words, "%s <@%s> ✓", i ? "," : "", votes->items[i].user);
+    if (votes->missing.all)
+        words = talloc_asprintf_append(words, ", %s still needed", votes->needed);
+    return words;
+}
+
+cJSON *votes_tally(const void *ctx, const cJSON *before, const struct votes *votes,
+                   const cJSON *decision)
+{
+    cJSON *tally = json_object(ctx), *names = cJSON_CreateArray();
+    const char *who = json_string_or_empty(before, "who");
+    const char *needed = decision ? "" : votes ? votes->needed : who;
+    int given = votes ? votes->count : 0;
+    const char *words = "";
+    if (given && (!decision || given + votes->missing.all > 1))
+        words = counted(ctx, votes);
+    else if (!decision)
+        words = talloc_asprintf(ctx, "Waiting for %s", needed = *who ? who : needed);
+    for (int i = 0; votes && i < given; i++)
+        cJSON_AddItemToArray(names, cJSON_CreateString(votes->items[i].name));
+    const cJSON *quota = json_at(before, "quota");
+    json_set_string(tally, "who", who);
+    json_set_string(tally, "needed", needed);
+    json_set_string(tally, "words", words);
+    json_set_format(tally, "line", *words ? "%s." : "%s", words);
+    json_set(tally, "votes", names);
+    json_set_bool(tally, "any", given > 0);
+    json_set(tally, "quota", quota ? cJSON_Duplicate(quota, true) : cJSON_CreateNull());
+    json_set(tally, "decision", decision ? cJSON_Duplicate(decision, true) : cJSON_CreateNull());
+    return tally;
+}
+
+cJSON *votes_none(const void *ctx, const char *who, const cJSON *quota)
+{
+    cJSON *before = json_object(ctx);
+    json_set_string(before, "who", who);
+    if (quota)
+        json_set(before, "quota", cJSON_Duplicate(quota, true));
+    return votes_tally(ctx, before, NULL, NULL);
+}

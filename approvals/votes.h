@@ -1,0 +1,45 @@
+/* The votes on a matter: which of them count, what is wanted still, and what the card says of it.
+   Nowhere else is a vote counted. */
+#ifndef APPROVALS_VOTES_H
+#define APPROVALS_VOTES_H
+
+#include "approvals/matter.h"
+#include "store/db.h"
+
+struct vote {
+    int64_t id; /* 0: not written yet */
+    const char *workspace, *user, *name, *mail;
+    const char **groups; /* NULL-terminated */
+};
+
+struct votes {
+    struct vote *items; /* those that count, in the order in which they were given */
+    int count;
+    struct policy_missing missing; /* missing.all 0: they decide */
+    const char *needed;            /* in words; "" when nothing is missing */
+};
+
+/* Those that stand on the matter's present revision, and what they come to. Owned by ctx. */
+bool votes_read(const void *ctx, struct db *db, const struct matter *matter, struct votes *out,
+                struct error *err);
+/* The person's own among them, with whatever account they gave it; NULL: none. */
+const struct vote *votes_of(const struct votes *votes, const struct person *person);
+/* The same votes and one more. */
+void votes_add(const void *ctx, const struct matter *matter, struct votes *votes,
+               const struct person *person);
+/* The same votes without that one, which is taken back. Queued. */
+void votes_take_back(const void *ctx, struct db *db, const struct matter *matter,
+                     struct votes *votes, const struct vote *vote);
+
+/* What the card and the view show of votes (NULL: nobody has voted), owned by ctx:
+     {who: who could approve it, as the request says; needed: what is wanted still; words: "Waiting
+      for …" or "1 of 2: <@U…> ✓, … still needed", mrkdwn, "" when there is nothing to say; line:
+   the same as a sentence; votes: [names]; any: whether one is there; quota: {before, after} or
+   null; decision: {word, by, mention, reason} or null} who and quota are those of the tally before.
+ */
+cJSON *votes_tally(const void *ctx, const cJSON *before, const struct votes *votes,
+                   const cJSON *decision);
+/* The first one. */
+cJSON *votes_none(const void *ctx, const char *who, const cJSON *quota);
+
+#endif
