@@ -25,6 +25,21 @@ static bool is_open(const void *ctx, const struct approver *me, const struct mat
     return true;
 }
 
+static bool may_approve(const struct approver *me, const struct matter *matter,
+                        const struct person *person, struct rbac_reason *why)
+{
+    return people_may(me->rules, person, "approve", "environments", matter->env->team,
+                      matter->env->template, why);
+}
+
+static bool not_an_approver(const struct matter *matter, struct error *err)
+{
+    return error_set(err, ERROR_DENIED,
+                     "The rules do not name you as an approver of %s environments in %s, so "
+                     "nothing was decided.",
+                     matter->env->template, matter->env->team);
+}
+
 static bool allowed(const void *ctx, const struct approver *me, const struct matter *matter,
                     const struct decision *decision, struct rbac_reason *why, struct error *err)
 {
@@ -33,11 +48,8 @@ static bool allowed(const void *ctx, const struct approver *me, const struct mat
     const struct person *person = me->person;
     if (!is_open(ctx, me, matter, decision->revision, err))
         return false;
-    if (!people_may(me->rules, person, "approve", "environments", env->team, env->template, why))
-        return error_set(err, ERROR_DENIED,
-                         "The rules do not name you as an approver of %s environments in %s, so "
-                         "nothing was decided.",
-                         env->template, env->team);
+    if (!may_approve(me, matter, person, why))
+        return not_an_approver(matter, err);
     bool own = people_same(person, env->owner_workspace, env->owner_id, env->owner_mail);
     if (own && !policy->self && decision->word == DECISION_APPROVE)
         return error_set(err, ERROR_DENIED,
@@ -157,6 +169,8 @@ bool decision_take_back(const void *ctx, const struct approver *me, struct matte
     if (!votes_read(ctx, me->db, matter, &votes, err))
         return false;
     const struct vote *own = votes_of(&votes, me->person);
+    if (!own && !may_approve(me, matter, me->person, NULL))
+        return not_an_approver(matter, err);
     if (!own)
         return error_set(err, ERROR_CONFLICT,
                          "You have not approved %s, so there is nothing to take back.", name);

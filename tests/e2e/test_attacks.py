@@ -71,6 +71,7 @@ MAY = {
 REFUSALS = [
     re.escape(FULL_MEMBERS), r"The rules do not name you as an approver of \w+ environments in ",
     r"The rules (do not let you|let nobody) ", "Nobody approves their own request",
+    "You have not approved \\w+, so there is nothing to take back",
     "Nobody reviews what they started themselves", r"Only <@U0DEV> can answer this",
     r"There (is no|never was an) environment `\w+`",
 ]
@@ -139,7 +140,7 @@ class Town:
     def clicks(self):
         """(action, value)"""
         for name in ("waits", "guarded"):
-            for action in ("approve", "deny", "ask"):
+            for action in ("approve", "deny", "takeback", "ask"):
                 yield action, self.value(name)
         yield "answer", self.value("waits", f".{self.question}")
         yield "withdraw", self.value("waits", "")
@@ -169,7 +170,8 @@ class Town:
                     "quota set payments environments=50", "report payments", "report --csv",
                     "pause for a while", "pause --all for a while", "resume"]
         for name in ("waits", "guarded"):
-            yield from [f"approve {name} yes", f"deny {name} no", f"ask {name} why?"]
+            yield from [f"approve {name} yes", f"deny {name} no", f"ask {name} why?",
+                        f"takeback {name}"]
         yield "answer waits so"
 
     def acts_of(self, who):

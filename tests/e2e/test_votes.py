@@ -58,7 +58,7 @@ def test_the_card_counts_and_a_vote_can_be_taken_back_until_the_decision(company
     # Not voted, nothing to take back; typed and clicked.
     nothing = "You have not approved demo, so there is nothing to take back."
     assert vote(c, "U0APPR", "demo", "takeback") == nothing
-    assert ask(c, "U0BYST", "takeback demo") == nothing
+    assert ask(c, "U0APPR", "takeback demo") == nothing
     again = ask(c, "U0APPR2", "approve demo")
     assert again.startswith("You have approved demo already; still needed: one of @security."), again
     assert "`/env takeback demo`" in again and standing(c, "demo") == ["U0APPR2"]
