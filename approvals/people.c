@@ -226,7 +226,7 @@ static struct person *to_person(const void *ctx, const struct people *people, co
     const char *grid = json_string_or_empty(user, "enterprise_user.enterprise_id");
     person->workspace = talloc_strdup(person, workspace);
     person->id = talloc_strdup(person, id);
-    person->name = text_cut(person, text_clean(person, name ? name : id), 80);
+    person->name = text_cut(person, text_line(person, name ? name : id), 80);
     person->mail = mail && *mail ? talloc_strdup(person, mail) : NULL;
     person->zone = json_string(user, "tz");
     if (person->zone)

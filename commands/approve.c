@@ -34,7 +34,7 @@ static bool say_word(struct call *call, struct environment *env, enum decision_w
                      const char *reason, struct error *err)
 {
     struct decision decision = {.word = word,
-                                .reason = text_cut(call, text_clean(call, reason), 1000),
+                                .reason = text_cut(call, text_line(call, reason), 1000),
                                 .revision = call_revision(call)};
     return say_decision(call, env, &decision, err);
 }
@@ -113,7 +113,8 @@ bool approve_submit(struct call *call, struct error *err)
     if (!call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err))
         return false;
     struct decision decision = {.word = DECISION_APPROVE,
-                                .reason = text_cut(call, reason ? reason : "", 1000),
+                                .reason =
+                                    text_cut(call, text_line(call, reason ? reason : ""), 1000),
                                 .revision = call_revision(call)};
     bool kept;
     if (!prove(call, env, &decision, &kept, err))

@@ -117,9 +117,9 @@ bool create_prepare(struct call *call, struct error *err)
     const char *reason = words_option(call->words, "reason");
     wish->dry_run = words_option(call->words, "dry-run") != NULL;
     wish->break_glass = words_option(call->words, "break-glass") != NULL;
-    wish->reason = text_cut(call, reason ? reason : "", 1000);
+    wish->reason = text_cut(call, text_line(call, reason ? reason : ""), 1000);
     call->prepared = wish;
-    if (wish->break_glass && !*text_line(call, wish->reason))
+    if (wish->break_glass && !*wish->reason)
         return error_set(err, ERROR_USAGE,
                          "Whoever breaks the glass says why: add --reason \"…\". The approvers and "
                          "the operators get to read it. Nothing was done.");

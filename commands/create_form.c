@@ -244,7 +244,7 @@ static bool read_details(struct call *call, struct wish *wish, struct error *err
     at_field(call, "region", wish_region(call, typed(call, "region", "region"), wish, &why), &why);
     read_parameters(call, wish);
     const char *reason = typed(call, "reason", "reason");
-    wish->reason = text_cut(call, reason ? reason : "", 1000);
+    wish->reason = text_cut(call, text_line(call, reason ? reason : ""), 1000);
     if (call->errors)
         return error_set(err, ERROR_USAGE, "%s", call->errors->child->valuestring);
     return wish_judge(call, wish, err);

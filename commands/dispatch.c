@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "commands/refusal.h"
 #include "commands/table.h"
+#include "slack/blocks.h"
 
 #include <string.h>
 #include <talloc.h>
@@ -378,6 +379,7 @@ static void ring(const struct call *call)
 static void open_view(struct call *call)
 {
     cJSON *arguments = json_object(call);
+    blocks_fit(call->view);
     json_set_string(arguments, "trigger_id", call->envelope->trigger_id);
     json_set(arguments, "view", cJSON_Duplicate(call->view, true));
     struct slack_answer answer;

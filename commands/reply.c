@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "lifecycle/say.h"
+#include "slack/blocks.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -97,6 +98,7 @@ bool reply_template(struct call *call, const char *name, const cJSON *values, st
     cJSON *message = wording_slack(call, call->app->wording, name, values, err);
     if (!message)
         return false;
+    blocks_fit(message);
     json_set_string(message, "response_type", "ephemeral");
     call->reply = message;
     return true;

@@ -5,8 +5,9 @@
 
 #include "base/json.h"
 
-/* Cuts the texts of a message {text, blocks} that are longer than Slack takes, with "…" at their
-   ends, and leaves out blocks and fields whose text is empty, which Slack refuses. */
+/* Cuts the texts of a message {text, blocks}, or of a view's blocks, that are longer than Slack
+   takes, with "…" at their ends, and leaves out blocks and fields whose text is empty, which Slack
+   refuses. */
 void blocks_fit(cJSON *message);
 
 /* A copy, owned by ctx, with sections in place of plan, table and chart. */
