@@ -16,6 +16,9 @@
 #include <talloc.h>
 #include <unistd.h>
 
+/* Where a pod finds its service account. */
+#define POD_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
+
 enum kind { TEXT, SECRET, URL, INTEGER, DURATION, BOOLEAN, DURATIONS };
 
 /* Every value but the teams. alias: a variable of that usual name counts where ENVBOT_<PATH> is
@@ -50,7 +53,7 @@ static const struct setting {
     {"eksctl.cfn_role_arn", TEXT, AT(eksctl.cfn_role_arn), "", 0, 0, NULL, NULL},
     {"eksctl.create_timeout", DURATION, AT(eksctl.create_timeout), "40m", 1, 86400, NULL, NULL},
     {"eksctl.delete_timeout", DURATION, AT(eksctl.delete_timeout), "60m", 1, 86400, NULL, NULL},
-    {"jobs.launcher", TEXT, AT(jobs.launcher), "local", 0, 0, "local", NULL},
+    {"jobs.launcher", TEXT, AT(jobs.launcher), "local", 0, 0, "local|kubernetes", NULL},
     {"jobs.parallel", INTEGER, AT(jobs.parallel), "4", 1, 1000, NULL, NULL},
     {"jobs.per_region", INTEGER, AT(jobs.per_region), "4", 1, 1000, NULL, NULL},
     {"jobs.lease", DURATION, AT(jobs.lease), "45s", 2, 3600, NULL, NULL},
@@ -59,11 +62,21 @@ static const struct setting {
     {"jobs.deadline", DURATION, AT(jobs.deadline), "2h", 5, 86400, NULL, NULL},
     {"jobs.delete_tries", INTEGER, AT(jobs.delete_tries), "5", 1, 100, NULL, NULL},
     {"jobs.retry_after", DURATION, AT(jobs.retry_after), "1m", 1, 86400, NULL, NULL},
+    {"jobs.kubernetes.kubeconfig", TEXT, AT(jobs.kubernetes.kubeconfig), "", 0, 0, NULL,
+     "KUBECONFIG"},
+    {"jobs.kubernetes.context", TEXT, AT(jobs.kubernetes.context), "", 0, 0, NULL, NULL},
+    {"jobs.kubernetes.account", TEXT, AT(jobs.kubernetes.account), POD_ACCOUNT, 0, 0, NULL, NULL},
+    {"jobs.kubernetes.namespace", TEXT, AT(jobs.kubernetes.namespace), "envbot", 0, 0, NULL, NULL},
+    {"jobs.kubernetes.image", TEXT, AT(jobs.kubernetes.image), "", 0, 0, NULL, NULL},
+    {"jobs.kubernetes.service_account", TEXT, AT(jobs.kubernetes.service_account), "envbot-job", 0,
+     0, NULL, NULL},
+    {"jobs.kubernetes.keep", DURATION, AT(jobs.kubernetes.keep), "1h", 0, 31622400, NULL, NULL},
+    {"jobs.kubernetes.patience", DURATION, AT(jobs.kubernetes.patience), "30s", 1, 3600, NULL,
+     NULL},
     {"rbac.source", TEXT, AT(rbac.source), "files", 0, 0, "files|kubernetes", NULL},
     {"rbac.kubeconfig", TEXT, AT(rbac.kubeconfig), "", 0, 0, NULL, "KUBECONFIG"},
     {"rbac.context", TEXT, AT(rbac.context), "", 0, 0, NULL, NULL},
-    {"rbac.account", TEXT, AT(rbac.account), "/var/run/secrets/kubernetes.io/serviceaccount", 0, 0,
-     NULL, NULL},
+    {"rbac.account", TEXT, AT(rbac.account), POD_ACCOUNT, 0, 0, NULL, NULL},
     {"rbac.path", TEXT, AT(rbac.path), "/etc/envbot/rbac", 0, 0, NULL, NULL},
     {"rbac.allow_guests", BOOLEAN, AT(rbac.allow_guests), "false", 0, 0, NULL, NULL},
     {"rbac.copy_seconds", INTEGER, AT(rbac.copy_seconds), "60", 0, 60, NULL, NULL},
@@ -415,6 +428,8 @@ static void check_together(struct reading *r)
         problem(r, NULL,
                 "jobs.heartbeat: must be at most half of jobs.lease, or a single late "
                 "heartbeat loses the job");
+    if (strcmp(c->jobs.launcher, "kubernetes") == 0 && !*c->jobs.kubernetes.image)
+        problem(r, NULL, "jobs.kubernetes.image: which image the jobs run is not said");
     if (strncmp(c->slack.command, "/", 1) != 0)
         problem(r, NULL, "slack.command: begins with a slash, like /env");
     uint8_t key[SEAL_KEY];

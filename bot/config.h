@@ -53,6 +53,12 @@ struct config {
     struct {
         const char *launcher;
         int64_t parallel, per_region, lease, heartbeat, deadline, delete_tries, retry_after;
+        struct {                                        /* with the launcher kubernetes */
+            const char *kubeconfig, *context, *account; /* of the cluster that runs them */
+            const char *namespace, *image, *service_account;
+            int64_t keep;     /* a finished Job */
+            int64_t patience; /* so long may one take to start before it is said */
+        } kubernetes;
     } jobs;
     struct {
         const char *source, *path, *user_name;

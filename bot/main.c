@@ -160,7 +160,7 @@ enum { CLUSTER_MS = 10000 };
 static struct kube *cluster_of(void *ctx, const struct config *config)
 {
     return kube_new(ctx, &(struct kube_options){config->rbac.kubeconfig, config->rbac.context,
-                                                config->rbac.account});
+                                                config->rbac.account, "rbac"});
 }
 
 /* Files are read; a cluster is asked a question, as each click will. */

@@ -133,7 +133,7 @@ static void *handler_thread(void *user)
     if (config_rules_elsewhere(server->config))
         tools.kube = kube_new(ctx, &(struct kube_options){server->config->rbac.kubeconfig,
                                                           server->config->rbac.context,
-                                                          server->config->rbac.account});
+                                                          server->config->rbac.account, "rbac"});
     struct envelope_raw *raw;
     while ((raw = queue_take(&server->queue))) {
         const char *type, *result = dispatch(&tools, raw, ack, server, &type);
@@ -377,7 +377,10 @@ static bool make_parts(struct server *server, struct error *err)
     if (!door_open(server, socket_lws(server->socket), &door, err))
         return false;
     server->outbox = outbox_start(server, &outbox, err);
-    server->launcher = launcher_new(server, config);
+    server->launcher = launcher_new(server, config, server->metrics, err);
+    if (!server->launcher)
+        return false;
+    health_watch(server->health, launcher_breaker(server->launcher));
     server->clock_bell = bell_new(server);
     return server->outbox != NULL;
 }

@@ -19,9 +19,9 @@ struct kube {
 struct kube *kube_new(const void *ctx, const struct kube_options *options)
 {
     struct kube *kube = talloc_zero(ctx, struct kube);
-    kube->options = (struct kube_options){talloc_strdup(kube, options->kubeconfig),
-                                          talloc_strdup(kube, options->context),
-                                          talloc_strdup(kube, options->account)};
+    kube->options = (struct kube_options){
+        talloc_strdup(kube, options->kubeconfig), talloc_strdup(kube, options->context),
+        talloc_strdup(kube, options->account), talloc_strdup(kube, options->setting)};
     kube->http = http_client_new(kube);
     return kube;
 }

@@ -144,7 +144,8 @@ static bool take_kubeconfig(struct kube_access *access, const struct kube_option
     const char *name =
         *options->context ? options->context : json_string_or_empty(root, "current-context");
     if (!*name)
-        return error_set(err, ERROR_CONFIG, "it has no current-context; name one (rbac.context)");
+        return error_set(err, ERROR_CONFIG, "it has no current-context; name one (%s.context)",
+                         options->setting);
     const cJSON *context = named(root, "contexts", name, "context", err);
     const cJSON *cluster =
         context ? named(root, "clusters", json_string_or_empty(context, "cluster"), "cluster", err)
@@ -178,8 +179,8 @@ static bool read_kubeconfig(struct kube_access *access, const struct kube_option
     note_file(access, options->kubeconfig);
     if (strchr(options->kubeconfig, ':'))
         return error_set(err, ERROR_CONFIG,
-                         "the kubeconfig “%s” names several files; name one (rbac.kubeconfig)",
-                         options->kubeconfig);
+                         "the kubeconfig “%s” names several files; name one (%s.kubeconfig)",
+                         options->kubeconfig, options->setting);
     if (!tree_read_file(access, options->kubeconfig, &trees, &count, err)) {
         err->code = ERROR_CONFIG;
         return false;
@@ -196,8 +197,9 @@ static bool read_account(struct kube_access *access, const struct kube_options *
     const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
     if (!host || !*host)
         return error_set(err, ERROR_CONFIG,
-                         "there is neither rbac.kubeconfig nor KUBERNETES_SERVICE_HOST, which a "
-                         "pod finds in its environment: say which cluster keeps the rules");
+                         "there is neither %s.kubeconfig nor KUBERNETES_SERVICE_HOST, which a pod "
+                         "finds in its environment: say which cluster it is",
+                         options->setting);
     bool six = strchr(host, ':') != NULL;
     access->server = talloc_asprintf(access, "https://%s%s%s:%s", six ? "[" : "", host,
                                      six ? "]" : "", port && *port ? port : "443");

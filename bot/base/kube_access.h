@@ -9,6 +9,7 @@ struct kube_options {
     const char *kubeconfig; /* "": the pod's service account */
     const char *context;    /* "": the kubeconfig's current-context */
     const char *account;    /* the folder with token and ca.crt */
+    const char *setting;    /* where these stand in envbot.yaml: "rbac"; for messages */
 };
 
 struct kube_access {

@@ -45,7 +45,7 @@ struct health *health_new(const void *ctx, struct socket *socket)
 
 void health_watch(struct health *health, struct breaker *breaker)
 {
-    if (health->breaker_count < BREAKERS_MOST)
+    if (breaker && health->breaker_count < BREAKERS_MOST)
         health->breakers[health->breaker_count++] = breaker;
 }
 

@@ -12,8 +12,9 @@ struct socket;
 /* socket may be NULL (a process that does not talk to Slack). Owned by ctx. */
 struct health *health_new(const void *ctx, struct socket *socket);
 
-/* Lists a breaker, which must live as long as health. An open one does not make it unready: what
-   stands behind it is said at once to whoever needs it. To be called before the loop runs. */
+/* Lists a breaker (NULL: none), which must live as long as health. An open one does not make it
+   unready: what stands behind it is said at once to whoever needs it. To be called before the loop
+   runs. */
 void health_watch(struct health *health, struct breaker *breaker);
 
 /* From any thread: PostgreSQL answered just now (trouble NULL), or what it said instead. To be said

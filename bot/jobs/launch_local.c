@@ -37,8 +37,11 @@ static char **job_environment(const void *ctx)
     return list;
 }
 
-static void *begin(const void *ctx, const struct config *config)
+static void *begin(const void *ctx, const struct config *config, struct metrics *metrics,
+                   struct error *err)
 {
+    (void)metrics;
+    (void)err;
     struct local *local = talloc_zero(ctx, struct local);
     local->config = config;
     local->environment = job_environment(local);
@@ -65,11 +68,11 @@ static void become_job(char **arguments, char **environment)
     _exit(127);
 }
 
-static bool start(void *state, int64_t id, struct error *err)
+static bool start(void *state, const struct launch_job *wanted, struct trouble *trouble)
 {
     struct local *local = state;
     char number[32];
-    snprintf(number, sizeof number, "%" PRId64, id);
+    snprintf(number, sizeof number, "%" PRId64, wanted->id);
     char name[] = "envbot", job[] = "job", option[] = "--config";
     char *file = talloc_strdup(NULL, local->config->file);
     char *plain[] = {name, job, number, NULL};
@@ -83,10 +86,12 @@ static bool start(void *state, int64_t id, struct error *err)
     while (ok && waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     ok = ok && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!ok)
-        error_set(err, ERROR_UNAVAILABLE, "it cannot be started: %s", strerror(errno));
+    if (!ok) {
+        trouble_set(trouble, TROUBLE_HERE, "%s", strerror(errno));
+        trouble->lasts = true;
+    }
     talloc_free(file);
     return ok;
 }
 
-const struct launch launch_local = {"local", begin, start};
+const struct launch launch_local = {"local", 5, begin, start, NULL};

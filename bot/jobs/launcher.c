@@ -3,6 +3,7 @@
 #include "base/bell.h"
 #include "base/log.h"
 #include "jobs/launch.h"
+#include "lifecycle/say.h"
 #include "store/jobs.h"
 
 #include <inttypes.h>
@@ -12,8 +13,7 @@
 #include <talloc.h>
 #include <time.h>
 
-/* A job that was started is given this long to claim its row before it is started again. */
-enum { PATIENCE_SECONDS = 5, REMEMBERED = 256 };
+enum { REMEMBERED = 256 };
 
 struct launcher {
     const struct config *config;
@@ -29,14 +29,24 @@ struct launcher {
     void *launch_state;
 };
 
-struct launcher *launcher_new(const void *ctx, const struct config *config)
+struct launcher *launcher_new(const void *ctx, const struct config *config, struct metrics *metrics,
+                              struct error *err)
 {
     struct launcher *launcher = talloc_zero(ctx, struct launcher);
     launcher->config = config;
     launcher->bell = bell_new(launcher);
     launcher->launch = launch_find(config->jobs.launcher);
-    launcher->launch_state = launcher->launch->begin(launcher, config);
-    return launcher;
+    launcher->launch_state = launcher->launch->begin(launcher, config, metrics, err);
+    if (launcher->launch_state)
+        return launcher;
+    talloc_free(launcher);
+    return NULL;
+}
+
+struct breaker *launcher_breaker(const struct launcher *launcher)
+{
+    const struct launch *launch = launcher->launch;
+    return launch->breaker ? launch->breaker(launcher->launch_state) : NULL;
 }
 
 void launcher_wake(struct launcher *launcher)
@@ -44,21 +54,58 @@ void launcher_wake(struct launcher *launcher)
     bell_ring(launcher->bell);
 }
 
-static void start_job(struct launcher *launcher, int64_t id)
+/* Who waits and the operators, once each; of several jobs that the same holds up, the operators
+   hear of the first. */
+static bool tell(struct db *db, const struct launch_job *job, const struct trouble *trouble,
+                 bool *news, struct error *err)
 {
-    char number[32];
-    struct error err = {0};
-    snprintf(number, sizeof number, "%" PRId64, id);
-    if (launcher->launch->start(launcher->launch_state, id, &err))
+    void *ctx = talloc_new(NULL);
+    const struct trouble_words *words = trouble_words(trouble->kind);
+    struct environment *env = NULL;
+    bool first = false,
+         ok = db_begin(db, DB_READ_WRITE, err) &&
+              environment_by_id(ctx, db, job->environment, ENVIRONMENT_LOCK, &env, err) &&
+              launch_held_up(db, job, words->name, news, &first, err);
+    if (ok && env && *news) {
+        cJSON *extra = json_object(ctx);
+        json_set_number(extra, "number", (double)job->id);
+        json_set_string(extra, "words", words->sentence);
+        json_set_string(extra, "remedy", words->remedy);
+        json_set_string(extra, "error", trouble->detail);
+        say(db, env, "thread", "held-up", extra);
+        if (first)
+            say(db, env, "operators", "held-up-operators", extra);
+        db_send(db, "SELECT pg_notify('envbot_outbox', '')", P0);
+    }
+    ok = ok && db_commit(db, err);
+    db_rollback(db);
+    talloc_free(ctx);
+    return ok;
+}
+
+static bool start_job(struct launcher *launcher, struct db *db, int64_t id, struct error *err)
+{
+    void *ctx = talloc_new(NULL);
+    char *number = talloc_asprintf(ctx, "%" PRId64, id);
+    struct launch_job *job;
+    struct trouble trouble = {0};
+    bool news = false, ok = launch_job_read(ctx, db, id, &job, err);
+    if (ok && job && launcher->launch->start(launcher->launch_state, job, &trouble))
         log_info("started", "job", number);
-    else
-        log_error("a job could not be started", "job", number, "error", err.text);
+    if (ok && trouble.kind && trouble.lasts)
+        ok = tell(db, job, &trouble, &news, err);
+    if (ok && news)
+        log_error("a job cannot be started", "job", number, "trouble",
+                  trouble_words(trouble.kind)->name, "error", trouble.detail);
+    talloc_free(ctx);
+    return ok;
 }
 
 static bool started_lately(const struct launcher *launcher, int64_t id, time_t now)
 {
     for (unsigned i = 0; i < REMEMBERED; i++)
-        if (launcher->started[i].id == id && now - launcher->started[i].at < PATIENCE_SECONDS)
+        if (launcher->started[i].id == id &&
+            now - launcher->started[i].at < launcher->launch->again)
             return true;
     return false;
 }
@@ -79,7 +126,7 @@ static bool pass(struct launcher *launcher, struct db *db, struct error *err)
         unsigned slot = launcher->next++ % REMEMBERED;
         launcher->started[slot].id = ids[i];
         launcher->started[slot].at = now.tv_sec;
-        start_job(launcher, ids[i]);
+        ok = start_job(launcher, db, ids[i], err);
     }
     talloc_free(ctx);
     return ok;

@@ -61,6 +61,8 @@ static const char *const needed[] = {
     "provisioning-paused",
     "provisioning-resumed",
     "foreign",
+    "held-up",
+    "held-up-operators",
 };
 
 struct search {

@@ -28,6 +28,7 @@ MIGRATION(008, "008_codes.sql");
 MIGRATION(009, "009_audit.sql");
 MIGRATION(010, "010_pauses.sql");
 MIGRATION(011, "011_votes.sql");
+MIGRATION(012, "012_launches.sql");
 
 static const struct {
     int version;
@@ -45,6 +46,7 @@ static const struct {
     {9, "audit", migration_009},
     {10, "pauses", migration_010},
     {11, "votes", migration_011},
+    {12, "launches", migration_012},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

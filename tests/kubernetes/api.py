@@ -124,9 +124,9 @@ class Api:
             return await self.other(request, caller, path)
         resource, namespace, name, below = found
         verb = VERBS.get(request.method)
-        self.calls[-1].update(by=caller.name, verb=verb, resource=resource)
         if verb == "get" and not name:
             verb = "list"
+        self.calls[-1].update(by=caller.name, verb=verb, resource=resource)
         self.cluster.demand(caller, {
             "verb": verb, "group": RESOURCES[resource][0].rpartition("/")[0],
             "resource": resource, "name": name, "subresource": below,
