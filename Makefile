@@ -31,7 +31,7 @@ DRIVERS := $(patsubst tests/drivers/%.c,$(BUILD)/drivers/%,$(wildcard tests/driv
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all programs help deps deps-test deps-check demo demo-reset tour test unit e2e check lint asan \
         tsan leaks mutants fuzz fuzzers \
-        rbac-million bench clean format
+        rbac-million race bench clean format
 
 all: $(BUILD)/envbot ## build build/envbot
 
@@ -123,8 +123,9 @@ test: deps-test ## build, and run all tests
 	@$(MAKE) --no-print-directory -j$(shell nproc) programs
 	@$(MAKE) --no-print-directory unit e2e
 
-check: deps-check ## lint, all tests with sanitizers, a story under valgrind, a little fuzzing
+check: deps-check ## lint, all tests with sanitizers, a story under valgrind, a race, a little fuzzing
 	@$(MAKE) --no-print-directory lint asan tsan leaks
+	@$(MAKE) --no-print-directory race
 	@$(MAKE) --no-print-directory fuzz RUNS=20000
 
 programs: all $(UNIT) $(DRIVERS)
@@ -158,6 +159,12 @@ fuzz: ## feed what reads strangers' texts with made-up ones (MINUTES=5, or RUNS=
 	    SANITIZE=fuzzer-no-link,address,undefined \
 	    LDFLAGS="-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -pthread"
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_FOR)
+
+# In a test run it is a few.
+ROUNDS := 100
+race: ## fifty people approve and deny at once through three bots (ROUNDS=100)
+	@ENVBOT_ROUNDS=$(ROUNDS) $(MAKE) --no-print-directory e2e WORKERS=1 \
+	    TESTS=tests/e2e/test_attacks_race.py
 
 rbac-million: $(DRIVERS) ## ask the access rules a million questions, beside a second evaluator
 	@ENVBOT_BUILD=$(abspath $(BUILD)) nice /usr/bin/python3 tests/rbac/compare.py --pairs 1000000
