@@ -31,7 +31,7 @@ DRIVERS := $(patsubst tests/drivers/%.c,$(BUILD)/drivers/%,$(wildcard tests/driv
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all programs help deps deps-test deps-check demo demo-reset tour test unit e2e check lint asan \
         tsan leaks mutants fuzz fuzzers \
-        rbac-million race bench clean format
+        rbac-million race bench chaos clean format
 
 all: $(BUILD)/envbot ## build build/envbot
 
@@ -191,6 +191,11 @@ leaks: $(BUILD)/self_exe.so ## one story, with its jobs, under valgrind
 
 mutants: deps-test ## make deliberate mistakes in what decides who may; each must make a test fail
 	@/usr/bin/python3 tests/mutation/run.py $(BUILD)/mutation $(MISTAKES)
+
+# Another SEED repeats what one run decided: SEED=7 MINUTES=20.
+chaos: deps-test ## play a company while everything around it is killed, cut and slow (MINUTES=5 SEED=n)
+	@$(MAKE) --no-print-directory all
+	@/usr/bin/python3 tests/chaos/chaos.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS)
 
 # Slack's own framework, to be measured beside us; without node and npm the table says so.
 $(BUILD)/bench/bolt/node_modules: tests/bench/bolt/package.json tests/bench/bolt/package-lock.json

@@ -387,6 +387,7 @@ def create(flags):
         print(clusterconfig.normalised(config), end="")
         return
     one = Creation(config, flags)
+    meet(one.name, one.region)
     log(f"eksctl version {VERSION}")
     log(f"using region {one.region}")
     entry = fault("create", one.name)
@@ -405,6 +406,7 @@ def create(flags):
 def addition(flags):
     config, _ = configured(flags)
     one = Creation(config, flags)
+    meet(one.name, one.region)
     with Locked() as stacks:
         stack = cluster_stack(stacks, one.name, one.region)
     if not stack or status(stack) == "ROLLBACK_COMPLETE":
@@ -463,6 +465,7 @@ def delete(flags):
     began()
     name, region = require_name(flags), flags.get("--region") or os.environ.get("AWS_REGION", "")
     failure = f'failed to delete cluster "{name}"'
+    meet(name, region)
     entry = fault("delete", name)
     if entry and entry["do"] not in ("fail", "exit1_but_done"):
         act_out(entry, failure)
@@ -623,6 +626,13 @@ def began(**fields):
     """Records a call: its arguments, its configuration, and the names of its environment."""
     state.record(at=time.time(), pid=os.getpid(), argv=ARGS, cwd=os.getcwd(),
                  environment=sorted(os.environ), started=True, **fields)
+
+
+def meet(name, region):
+    """Records whom this call finds at work on the same cluster; the real one does not care."""
+    other = state.alone(f"{region}-{name}")
+    if other is not None:
+        state.record(at=time.time(), pid=os.getpid(), argv=ARGS, beside=other)
 
 
 COMMANDS = {"create cluster": create, "create nodegroup": create_nodegroup,

@@ -2,7 +2,8 @@
 
 stacks.json holds stacks with the times at which they change, so that they go on when eksctl is
 killed, as CloudFormation's do. pace.json says how fast things go and what fails. calls.jsonl gets a
-line when a call begins and one when it ends by itself. See README.md.
+line when a call begins and one when it ends by itself, trail.jsonl one for each change of a stack. See
+README.md.
 """
 
 import fcntl
@@ -13,6 +14,7 @@ import sys
 import time
 
 STATE = sys.argv[1]
+held = []  # files that stay open to the end
 
 
 def path(name):
@@ -71,6 +73,31 @@ def record(**fields):
         file.write(json.dumps(fields) + "\n")
 
 
+def note(did, key, tags, seconds):
+    """What is done to a stack, in AWS's own order (under its lock): CloudTrail, so to say."""
+    with open(path("trail.jsonl"), "a") as file:
+        file.write(json.dumps({"at": time.time(), "pid": os.getpid(), "did": did, "stack": key,
+                               "tags": tags, "seconds": seconds}) + "\n")
+
+
+def alone(name):
+    """Holds the cluster for as long as this process lives, and says of whom it found it held: for
+    whoever wants to know whether two ever worked on one."""
+    os.makedirs(path("at"), exist_ok=True)
+    file = open(os.path.join(path("at"), name), "a+")
+    other = None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+    except BlockingIOError:
+        file.seek(0)
+        other = file.read()
+    held.append(file)
+    return other
+
+
 # -- stacks, by the clock -------------------------------------------------------------------------
 def status(stack):
     """What CloudFormation says of it now."""
@@ -102,6 +129,7 @@ def put_stack(kind, name, region, tags, seconds, suffix, **more):
         key = f"{region}/{stack_name}"
         if key in stacks and status(stacks[key]) != "DELETE_COMPLETE":
             return None
+        note("create", key, tags, seconds)
         stacks[key] = {"name": stack_name, "cluster": name, "region": region, "kind": kind,
                        "tags": tags, "created_at": time.time(),
                        "done_at": time.time() + seconds, "delete_at": None, **more}
@@ -117,6 +145,7 @@ def begin_delete(key, seconds, fails):
     with Locked() as stacks:
         stack = stacks[key]
         if stack.get("delete_at") is None or status(stack) == "DELETE_FAILED":
+            note("delete", key, stack["tags"], seconds)
             stack["delete_at"] = time.time() + seconds
             stack["delete_fails"] = fails
 

@@ -153,4 +153,5 @@ class Workspace:
         return self.call("/control/scopes", {"add": list(add), "remove": list(remove), "of": of})
 
     def channel(self, channel, **fields):
+        """Changes a channel, or founds it when there is none with that id."""
         return self.call("/control/channel", {"id": channel, **fields})

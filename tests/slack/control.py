@@ -328,6 +328,8 @@ class Control:
 
     async def channel(self, request):
         body = await request.json()
+        if body["id"] not in self.space.channels:
+            self.space.found(body["id"], body.get("name", body["id"].lower()))
         self.space.channels[body["id"]].update(body)
         self.space.changed()
         return web.json_response({"ok": True})

@@ -140,6 +140,14 @@ class Workspace:
             if not channel["is_im"]:
                 channel["members"].append(user)
 
+    def found(self, channel, name):
+        """A new public channel, with everybody in it."""
+        self.channels[channel] = {
+            "id": channel, "name": name, "is_private": False, "is_im": False, "bot_member": True,
+            "archived": False, "members": [u for u, p in self.people.items()
+                                           if not p["deleted"] and not p.get("is_stranger")]}
+        self.messages[channel] = []
+
     # -- looking things up ----------------------------------------------------------------------
     def im_of(self, user):
         for channel in self.channels.values():
