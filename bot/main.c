@@ -7,6 +7,7 @@
 #include "base/tree.h"
 #include "config.h"
 #include "enrol.h"
+#include "jobs/causes.h"
 #include "jobs/job.h"
 #include "lifecycle/report.h"
 #include "lifecycle/states.h"
@@ -208,6 +209,8 @@ static int check_main(struct arguments *arguments)
     wrong += check_codes(ctx, config, templates);
     wording_read(ctx, config->templates, &wording, &problems);
     wrong += tell("templates of messages and mail", problems);
+    causes_check(ctx, config->templates, &problems);
+    wrong += tell("words for what can fail", problems);
     wrong += check_rules(ctx, config);
     struct db *db = db_new(ctx, config->database.url, "envbot check", 5000);
     wrong += tell("database", db_connect(db, &err) ? NULL : err.text);

@@ -1,4 +1,4 @@
-/* eksctl's log: its lines, the phases of a plan that they tell, and the causes of failure. */
+/* eksctl's log: its lines, and the phases of a plan that they tell. */
 #ifndef JOBS_EKSCTL_LOG_H
 #define JOBS_EKSCTL_LOG_H
 
@@ -35,17 +35,5 @@ struct plan {
 bool plan_advance(struct plan *plan, const struct eksctl_line *line);
 /* As the view's plan: {title, tasks: [{id, title, status}]}, owned by ctx. */
 cJSON *plan_json(const void *ctx, const struct plan *plan, bool done);
-
-/* Why it failed, in words. */
-struct cause {
-    const char *class;    /* "quota", "capacity", "permission", "throttling", "passing", "request",
-                             "name", "leftover", "timeout", "unknown" */
-    const char *sentence; /* what happened, for the person */
-    const char *remedy;   /* what they can do */
-    bool again;           /* trying again by ourselves makes sense */
-};
-/* The cause that a line tells, or NULL. "Resource creation cancelled" is never one. */
-const struct cause *cause_of(const char *line);
-extern const struct cause cause_unknown;
 
 #endif

@@ -1,11 +1,14 @@
 #include "jobs/job.h"
 
+#include "base/duration.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "jobs/eksctl.h"
 #include "jobs/owner.h"
 #include "jobs/work.h"
 #include "lifecycle/say.h"
 #include "lifecycle/states.h"
+#include "lifecycle/view.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -29,21 +32,50 @@ static int64_t monotonic(void)
 
 /* ---- the end is written down ---- */
 
+static const struct treatment *treatment_of(const struct run *run)
+{
+    return &treatments[run->cause ? run->cause->class : CAUSE_UNKNOWN];
+}
+
 static cJSON *result_of(struct run *run, const char *outcome)
 {
     cJSON *result = json_object(run->env);
     json_set_string(result, "outcome", outcome);
-    json_set_string(result, "class", run->cause ? run->cause->class : "");
+    json_set_string(result, "class", run->cause ? treatment_of(run)->name : "");
+    json_set_string(result, "cause_id", run->cause ? run->cause->id : "");
     json_set_string(result, "line", run->cause_line);
     json_set_string(result, "cause", run->env->cause);
+    json_set_bool(result, "despite_error", run->exit_code != 0);
     return result;
+}
+
+/* What people read of why it failed. */
+static void word_cause(struct run *run)
+{
+    struct error err = {0};
+    cJSON *values = json_object(run->env);
+    json_set_string(values, "region", run->env->region);
+    json_set_string(values, "cluster", run->env->cluster);
+    json_set_string(values, "name", run->env->name);
+    json_set_string(values, "command", view_command);
+    if (!run->cause)
+        run->cause = cause_by_id("unknown");
+    run->env->cause = cause_words(run->env, run->config->templates, run->cause, values, &err);
+    if (*err.text)
+        log_warn("there are no words for why it failed", "env", run->env->cluster, "error",
+                 err.text);
+}
+
+static cJSON *extra_of(struct run *run)
+{
+    cJSON *extra = json_object(run->env);
+    json_set_string(extra, "cause_line", run->cause_line ? run->cause_line : "");
+    return extra;
 }
 
 static bool take(struct run *run, enum event event, struct error *err)
 {
-    cJSON *extra = json_object(run->env);
-    json_set_string(extra, "cause_line", run->cause_line ? run->cause_line : "");
-    return lifecycle_take(run->db, run->env, event, &AUDIT_ENVBOT, extra, err);
+    return lifecycle_take(run->db, run->env, event, &AUDIT_ENVBOT, extra_of(run), err);
 }
 
 /* A deletion that did not succeed: again after a while, and after some tries for the operators. */
@@ -60,34 +92,89 @@ static bool delete_failed(struct run *run, struct error *err)
     return take(run, enough ? EVENT_STUCK : EVENT_DELETE_FAILED, err);
 }
 
+/* ", in eu-central-1a and eu-central-1c this time", or "". */
+static const char *zones_words(struct run *run, const cJSON *zones)
+{
+    const char *names[4];
+    size_t count = 0;
+    const cJSON *each;
+    cJSON_ArrayForEach (each, zones)
+        if (count < 4 && cJSON_IsString(each))
+            names[count++] = each->valuestring;
+    return count ? talloc_asprintf(run->env, ", in %s this time",
+                                   text_list(run->env, names, count, "and"))
+                 : "";
+}
+
+/* A creation that failed in a way that passes: what is left of it is looked at by the next try. */
+static bool try_again(struct run *run, struct error *err)
+{
+    int failures = run->job->failures + 1;
+    int64_t wait = run->config->jobs.retry_after << (failures < 7 ? failures - 1 : 6);
+    cJSON *result = result_of(run, "again"), *extra = extra_of(run);
+    cJSON *zones = treatment_of(run)->zones ? cause_zones(run->env, run->cause_line) : NULL;
+    json_set_number(result, "failures", failures);
+    json_set_string(extra, "wait", duration_text(run->env, wait));
+    json_set_string(extra, "zones_words", zones_words(run, zones));
+    if (!zones)
+        zones = run->job->zones;
+    if (zones)
+        json_set(result, "zones", cJSON_Duplicate(zones, true));
+    job_again(run->db, run->job, wait, result);
+    return lifecycle_take(run->db, run->env, EVENT_TRY_AGAIN, &AUDIT_ENVBOT, extra, err);
+}
+
+/* A creation that is given up: a delete job cleans up. */
+static bool create_failed(struct run *run, struct error *err)
+{
+    cJSON *extra = extra_of(run);
+    json_set_string(extra, "doing", "Creating");
+    if (run->foreign)
+        say(run->db, run->env, "operators", "foreign", NULL);
+    else if (treatment_of(run)->operators)
+        say(run->db, run->env, "operators", "trouble", extra);
+    job_end(run->db, run->job, JOB_FAIL, result_of(run, "failed"));
+    run->plan.failed = true;
+    supervise_plan(run, false);
+    return take(run, EVENT_FAIL, err);
+}
+
+static bool succeeded(struct run *run, enum event event, struct error *err)
+{
+    job_end(run->db, run->job, JOB_FINISH, result_of(run, "done"));
+    supervise_plan(run, true);
+    return take(run, event, err);
+}
+
+/* Whatever came of it: it is to be deleted. */
+static bool unwanted(struct run *run, enum outcome outcome)
+{
+    enum job_event end = outcome == OUTCOME_READY    ? JOB_FINISH
+                         : outcome == OUTCOME_FAILED ? JOB_FAIL
+                                                     : JOB_STOP;
+    job_end(run->db, run->job, end, result_of(run, "stopped"));
+    lifecycle_queue_job(run->db, run->env, "delete");
+    return true;
+}
+
 static bool write_end(struct run *run, enum outcome outcome, struct error *err)
 {
     bool deletes = strcmp(run->job->kind, "delete") == 0;
-    bool unwanted = !deletes && strcmp(run->env->state, "deleting") == 0;
+    if (outcome == OUTCOME_FAILED)
+        word_cause(run);
     if (outcome == OUTCOME_AGAIN) {
         job_again(run->db, run->job, 0, NULL);
         return true;
     }
     if (deletes && outcome == OUTCOME_FAILED)
         return delete_failed(run, err);
-    enum job_event end = outcome == OUTCOME_READY || outcome == OUTCOME_GONE ? JOB_FINISH
-                         : outcome == OUTCOME_CANCELLED                      ? JOB_STOP
-                                                                             : JOB_FAIL;
-    job_end(run->db, run->job, end, result_of(run, job_state_name(job_step(JOB_RUNNING, end)->to)));
-    if (unwanted) {
-        /* Whatever came of it: it is to be deleted. */
-        lifecycle_queue_job(run->db, run->env, "delete");
-        return true;
-    }
-    if (run->foreign && outcome == OUTCOME_FAILED)
-        say(run->db, run->env, "operators", "foreign", NULL);
-    run->plan.failed = outcome == OUTCOME_FAILED;
-    supervise_plan(run, outcome != OUTCOME_FAILED);
-    return take(run,
-                outcome == OUTCOME_READY  ? EVENT_READY
-                : outcome == OUTCOME_GONE ? EVENT_GONE
-                                          : EVENT_FAIL,
-                err);
+    if (!deletes && strcmp(run->env->state, "deleting") == 0)
+        return unwanted(run, outcome);
+    if (outcome == OUTCOME_READY || outcome == OUTCOME_GONE)
+        return succeeded(run, outcome == OUTCOME_READY ? EVENT_READY : EVENT_GONE, err);
+    bool more = treatment_of(run)->tries > run->job->failures + 1 &&
+                transition_find(run->env->state, EVENT_TRY_AGAIN);
+    return outcome == OUTCOME_FAILED && more ? try_again(run, err) : create_failed(run, err);
 }
 
 /* The environment as it is under the lock, with what this run has found out. */
@@ -172,9 +259,7 @@ static int run_claimed(struct run *run, struct error *err)
         eksctl_remove_home(run->home);
     } else {
         log_error("the job has no place to work", "error", err->text);
-        run->env->cause =
-            "envbot could not make a folder to work in. Whoever runs envbot has to look at "
-            "its log; then retry.";
+        run->cause = cause_by_id("folder");
     }
     if (outcome == OUTCOME_LOST)
         return 1;

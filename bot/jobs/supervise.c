@@ -108,20 +108,26 @@ bool supervise_note(struct run *run, const char *format, ...)
     return ok;
 }
 
+/* A [✖] does not mean failure, and a word in passing is no cause: critical lines count, and what
+   follows them; a warning while nothing better is known. */
+static void take_cause(struct run *run, const char *line, const struct eksctl_line *read)
+{
+    bool telling = read->level == EKSCTL_CRITICAL || read->level == EKSCTL_CONTINUED;
+    const struct cause *cause = telling || read->level == EKSCTL_WARNING ? cause_of(line) : NULL;
+    if (!cause || (run->cause && !(run->cause_is_guess && telling)))
+        return;
+    run->cause = cause;
+    run->cause_is_guess = !telling;
+    run->cause_line = talloc_strdup(run->env, text_cut(line, read->text, 500));
+}
+
 static void take_line(struct run *run, const char *raw, bool *changed)
 {
     char *line = text_clean(run->env, raw);
     job_log_line(run->db, run->job, ++run->log_number, line);
     struct eksctl_line read = eksctl_line_read(line);
     *changed = plan_advance(&run->plan, &read) || *changed;
-    const struct cause *cause = run->cause ? NULL : cause_of(line);
-    /* A [✖] does not mean failure, and a word in passing is no cause: only critical lines, and what
-       follows them, count. */
-    bool telling = read.level == EKSCTL_CRITICAL || read.level == EKSCTL_CONTINUED;
-    if (cause && telling) {
-        run->cause = cause;
-        run->cause_line = talloc_strdup(run->env, text_cut(line, read.text, 300));
-    }
+    take_cause(run, line, &read);
     talloc_free(line);
 }
 

@@ -3,6 +3,7 @@
 #define JOBS_SUPERVISE_H
 
 #include "config.h"
+#include "jobs/causes.h"
 #include "jobs/eksctl_log.h"
 #include "store/environments.h"
 #include "store/jobs.h"
@@ -21,6 +22,7 @@ struct run {
     int64_t deadline_at;       /* CLOCK_MONOTONIC seconds */
     bool cancel;               /* the environment is to be deleted: stop soundly */
     const struct cause *cause; /* the first telling line of the log; NULL: none yet */
+    bool cause_is_guess;       /* it was but a warning: an error's takes its place */
     char *cause_line;
     int exit_code; /* of the last eksctl that came to its own end; a hint */
     bool foreign;  /* something of that name is not ours */

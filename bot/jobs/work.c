@@ -23,17 +23,6 @@ struct work {
     enum outcome outcome;
 };
 
-static void set_cause(struct run *run, const char *sentence, const char *remedy)
-{
-    run->env->cause = talloc_asprintf(run->env, "%s %s", sentence, remedy);
-}
-
-static void set_cause_from_log(struct run *run)
-{
-    const struct cause *cause = run->cause ? run->cause : &cause_unknown;
-    set_cause(run, cause->sentence, cause->remedy);
-}
-
 /* Each action: true to look again, false when the outcome is set. */
 static bool ends(struct work *w, enum outcome outcome)
 {
@@ -41,11 +30,16 @@ static bool ends(struct work *w, enum outcome outcome)
     return false;
 }
 
+/* By a cause that is known without a log. */
+static bool fails(struct work *w, const char *cause)
+{
+    w->run->cause = cause_by_id(cause);
+    return ends(w, OUTCOME_FAILED);
+}
+
 static bool ends_late(struct work *w)
 {
-    set_cause(w->run, "It took longer than this installation allows for one job.",
-              "Retry, or ask whoever runs envbot.");
-    return ends(w, OUTCOME_FAILED);
+    return fails(w, "deadline");
 }
 
 /* What an ended eksctl means: true when it came to its end, whatever that was. */
@@ -60,9 +54,7 @@ static bool came_to_its_end(struct work *w, enum run_end end, const struct error
         return ends_late(w);
     case RUN_NOT_STARTED:
         log_error("eksctl cannot be started", "error", err->text);
-        set_cause(w->run, "eksctl could not be started on envbot's side.",
-                  "Whoever runs envbot has to look at its log; then retry.");
-        return ends(w, OUTCOME_FAILED);
+        return fails(w, "eksctl");
     case RUN_EXITED:
     case RUN_KILLED:
         break;
@@ -157,18 +149,13 @@ static bool act_leave(struct work *w)
     run->foreign = true;
     if (w->intent == INTENT_DELETE && !run->env->ready_at)
         return ends(w, OUTCOME_GONE); /* nothing of ours was ever seen there */
-    if (w->intent == INTENT_DELETE)
-        set_cause(run, "The cluster of this name in AWS lacks envbot's tags by now.",
-                  "It was not touched: it has to be looked at.");
-    else
-        set_cause(run, "A cluster of this name is in AWS already, and it is not envbot's.",
-                  "It was not touched. Ask anew with another name.");
-    return ends(w, OUTCOME_FAILED);
+    return fails(w, w->intent == INTENT_DELETE ? "foreign-left" : "foreign");
 }
 
 static bool act_give_up(struct work *w)
 {
-    set_cause_from_log(w->run);
+    if (!w->run->cause)
+        w->run->cause = cause_by_id("unknown");
     return ends(w, OUTCOME_FAILED);
 }
 
@@ -278,10 +265,10 @@ static bool prepare_create(struct work *w)
         w->config = template_render(env, t, env->parameters, &target, &err);
     if (!w->config) {
         log_error("the ClusterConfig cannot be rendered", "env", env->cluster, "error", err.text);
-        set_cause(run, "The template could not be turned into a ClusterConfig.",
-                  "Whoever wrote the template has to mend it.");
-        return ends(w, OUTCOME_FAILED);
+        return fails(w, "template");
     }
+    if (run->job->zones)
+        json_set(w->config, "availabilityZones", cJSON_Duplicate(run->job->zones, true));
     w->wants = wants_of(env, w->config);
     w->role = grants(w->config, role_of(run)) ? role_of(run) : "";
     return true;

@@ -32,6 +32,7 @@ const struct transition transitions[] = {
     {"creating",  EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
     {"queued",    EVENT_FAIL,          "failed",    "delete", "failed",      "failed",   NULL,      false, false},
     {"creating",  EVENT_FAIL,          "failed",    "delete", "failed",      "failed",   NULL,      false, false},
+    {"creating",  EVENT_TRY_AGAIN,     "creating",  NULL,     "trying-again", NULL,      NULL,       false, false},
     {"creating",  EVENT_READY,         "ready",     NULL,     "ready",       "ready",    NULL,      false, false},
     {"ready",     EVENT_WARN,          "ready",     NULL,     "warning",     "expiring", NULL,      false, false},
     {"ready",     EVENT_EXTEND,        "ready",     NULL,     "extended",    NULL,       NULL,      false, false},
@@ -58,6 +59,7 @@ static const char *const event_names[EVENT_COUNT] = {
     [EVENT_WITHDRAW] = "withdraw",
     [EVENT_LAPSE] = "lapse",
     [EVENT_START] = "start",
+    [EVENT_TRY_AGAIN] = "try-again",
     [EVENT_READY] = "ready",
     [EVENT_FAIL] = "fail",
     [EVENT_WARN] = "warn",
@@ -210,6 +212,7 @@ static void set_times(struct environment *env, const struct transition *step, bo
     case EVENT_START:
         if (!env->started_at)
             env->started_at = env->now;
+        env->cause = NULL; /* why the try before failed is over */
         break;
     case EVENT_READY:
         env->ready_at = env->now;
@@ -339,7 +342,8 @@ static const cJSON *told(const struct environment *env, const struct transition 
     bool request = !*step->from || step->event == EVENT_RETRY;
     if (request || strcmp(step->from, "pending") == 0)
         json_set(detail, "values", values_of(env));
-    if (env->cause && (step->event == EVENT_FAIL || step->event == EVENT_STUCK))
+    if (env->cause &&
+        (step->event == EVENT_FAIL || step->event == EVENT_STUCK || step->event == EVENT_TRY_AGAIN))
         json_set_string(detail, "cause", env->cause);
     if (step->event == EVENT_READY || step->event == EVENT_EXTEND)
         json_set_number(detail, "expires_at", (double)env->expires_at);

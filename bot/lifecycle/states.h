@@ -17,6 +17,7 @@ enum event {
     EVENT_ESCALATE,      /* nobody decided yet: the card is shown in a second channel too */
     EVENT_START,         /* a job process began to create */
     EVENT_READY,         /* the cluster was seen to be there */
+    EVENT_TRY_AGAIN,     /* creating failed in a way that is worth another try by ourselves */
     EVENT_FAIL,          /* creating failed; a delete job cleans up */
     EVENT_WARN,          /* a warning is due */
     EVENT_EXTEND,        /* more time */

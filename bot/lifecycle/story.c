@@ -36,6 +36,8 @@ static const struct {
     {"refused", "{who} was refused ({asked}): {answer}"},
     {"start", "Creating it began."},
     {"ready", "It was ready[, until {until}]."},
+    {"try-again",
+     "Creating it failed, and was to be tried again by itself.[ {cause}][ “{cause_line}”]"},
     {"fail", "Creating it failed.[ {cause}][ “{cause_line}”]"},
     {"warn", "Its owner was warned that its time runs out."},
     {"extend", "{who} gave it[ {more}] more time[, until {until}]."},

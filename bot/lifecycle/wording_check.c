@@ -10,16 +10,17 @@
 
 /* What templates are given besides the view of an environment: by events, replies and forms. */
 static const char *const others[] = {
-    "answer",     "missing",    "remedy",          "names",      "by",
-    "by_mention", "cause_line", "channel",         "chart",      "comment",
-    "content",    "count",      "decision_reason", "deciders",   "description",
-    "error",      "few",        "filename",        "first",      "first_team",
-    "items",      "kind",       "link_html",       "metadata",   "month",
-    "more",       "glass",      "note_words",      "outbox",     "conversation",
-    "regions",    "problems",   "serving",         "version",    "teams",
-    "templates",  "text",       "total",           "total_cost", "total_environments",
-    "ttl_most",   "ttl_usual",  "where",           "who_words",  "words",
-    "number",     "hash",       "paused_by",       "everything",
+    "answer",     "missing",     "remedy",          "names",      "by",
+    "by_mention", "cause_line",  "channel",         "chart",      "comment",
+    "content",    "count",       "decision_reason", "deciders",   "description",
+    "error",      "few",         "filename",        "first",      "first_team",
+    "items",      "kind",        "link_html",       "metadata",   "month",
+    "more",       "glass",       "note_words",      "outbox",     "conversation",
+    "regions",    "problems",    "serving",         "version",    "teams",
+    "templates",  "text",        "total",           "total_cost", "total_environments",
+    "ttl_most",   "ttl_usual",   "where",           "who_words",  "words",
+    "wait",       "zones_words", "doing",           "number",     "hash",
+    "paused_by",  "everything",
 };
 enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 160 };
 
@@ -63,6 +64,7 @@ static const char *const needed[] = {
     "foreign",
     "held-up",
     "held-up-operators",
+    "trouble",
 };
 
 struct search {

@@ -38,6 +38,7 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
                  "    < $5::bigint))"
                  " RETURNING j.id, j.environment, j.kind, j.region, j.fence, j.attempts, j.cancel,"
                  "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
+                 "  j.result->'zones' AS zones,"
                  "  coalesce(old.lease_owner, '') AS old_owner",
         P(id_text, owner, number(tmp, bounds->lease_seconds), number(tmp, bounds->parallel),
           number(tmp, bounds->per_region)));
@@ -51,6 +52,7 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         job->old_owner = talloc_strdup(job, rows_text(rows, 0, "old_owner"));
         job->attempts = (int)rows_integer(rows, 0, "attempts", 1);
         job->failures = (int)rows_integer(rows, 0, "failures", 0);
+        job->zones = rows_json(job, rows, 0, "zones");
         job->cancel = rows_true(rows, 0, "cancel");
         *out = job;
     }

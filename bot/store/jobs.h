@@ -11,6 +11,7 @@ struct job {
     const char *old_owner; /* of who held it before (job_owner); "" for none */
     int attempts;          /* this claim included */
     int failures;          /* of these, how many came to an end that was a failure */
+    cJSON *zones;          /* the availability zones to take now; NULL: whichever */
     bool cancel;
 };
 
@@ -44,8 +45,8 @@ void job_progress(struct db *db, const struct job *job, const char *phase, const
 void job_log_line(struct db *db, const struct job *job, int64_t number, const char *line);
 /* By JOB_FINISH, JOB_FAIL or JOB_STOP; result may be NULL. */
 void job_end(struct db *db, const struct job *job, enum job_event event, const cJSON *result);
-/* Back into the queue, to be tried again after so many seconds. result NULL: as it was. Its member
-   "failures" is what the next claim is told. */
+/* Back into the queue, to be tried again after so many seconds. result NULL: as it was. Its members
+   "failures" and "zones" are what the next claim is told. */
 void job_again(struct db *db, const struct job *job, int64_t after_seconds, const cJSON *result);
 
 /* Jobs that could be started now: queued and due (as many as the bounds leave room for), and those

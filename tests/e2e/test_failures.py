@@ -27,7 +27,7 @@ def said(c, name, words, seconds=60):
     return channel, found[-1]
 
 
-CAUSES = [  # what CloudFormation or eksctl says; where; what the person reads
+CAUSES = [  # what CloudFormation or eksctl says, again and again; where; what the person reads
     ("vpc", "control-plane", 'AWS::EC2::VPC/VPC: CREATE_FAILED – "Resource handler returned message: '
      '\\"The maximum number of VPCs has been reached. (Service: Ec2)\\""', "no room for another VPC"),
     ("eip", "control-plane", 'AWS::EC2::EIP/NATIP: CREATE_FAILED – "The maximum number of addresses '
@@ -56,12 +56,17 @@ CAUSES = [  # what CloudFormation or eksctl says; where; what the person reads
 ]
 
 
+# How often what passes is tried: capacity, what takes its time, what AWS will tell in a moment.
+TRIES = {"zone": 3, "spare": 3, "exists": 3, "slow": 3, "join": 3, "closed": 3, "sts": 3, "rate": 5}
+
+
 def test_a_failure_is_told_in_plain_words_by_its_cause_and_cleaned_up(company):
     c = company(teams=ROOMY, options={"jobs.parallel": 6, "jobs.per_region": 6,
                                         "jobs.lease": "30s", "jobs.heartbeat": "5s"})
     for name, phase, reason, _ in CAUSES:
-        c.eksctl.add_fault("create", "fail", match=f"payments-{name}", phase=phase, reason=reason)
-    c.eksctl.add_fault("create", "throttle", match="payments-rate")
+        c.eksctl.add_fault("create", "fail", match=f"payments-{name}", phase=phase, reason=reason,
+                           count=9)
+    c.eksctl.add_fault("create", "throttle", match="payments-rate", count=9)
     c.eksctl.add_fault("create", "expired_token", match="payments-token")
     c.serve()
     expected = {name: words for name, _, _, words in CAUSES}
@@ -77,6 +82,9 @@ def test_a_failure_is_told_in_plain_words_by_its_cause_and_cleaned_up(company):
         assert words in mail["text"] and words in mail["html"], (name, mail["text"])
         assert "CREATE_FAILED" not in mail["text"]
         assert mail["to"] == ["developer@example.com"]
+    # What passes was tried again by itself, what does not was not.
+    tries = {name: c.eksctl.changes(f"payments-{name}").count("create cluster") for name in expected}
+    assert {name: n for name, n in tries.items() if n > 1} == TRIES
     # Slack lets a channel have a message a second: one thread stands for all.
     _, failed = said(c, "vpc", "could not be created", 90)
     assert expected["vpc"] in failed["text"] and "<@U0DEV>" in failed["text"]
@@ -90,7 +98,7 @@ def test_a_failure_is_told_in_plain_words_by_its_cause_and_cleaned_up(company):
 def test_retry_and_logs_are_offered_and_work(company):
     c = company()
     c.eksctl.add_fault("create", "fail", phase="nodegroup",
-                       reason='AWS::EKS::Nodegroup/X: CREATE_FAILED – "InsufficientInstanceCapacity"')
+                       reason='AWS::EKS::Nodegroup/X: CREATE_FAILED – "VcpuLimitExceeded"')
     c.serve()
     bring(c, "again")
     channel, message = said(c, "again", "is cleaned up")
@@ -121,6 +129,57 @@ def test_retry_and_logs_are_offered_and_work(company):
 
 def files(c, user):
     return [f for m in c.slack.direct(user) for f in m.get("files", [])]
+
+
+def test_what_passes_is_tried_again_by_itself_in_other_zones_where_aws_names_them(company):
+    c = company()
+    c.eksctl.add_fault("create", "fail", match="payments-moved", phase="control-plane", reason=(
+        'AWS::EKS::Cluster/ControlPlane: CREATE_FAILED – "Cannot create cluster because eu-central-1b, '
+        "the targeted availability zone, does not currently have sufficient capacity to support the "
+        "cluster. Retry and choose from these availability zones: eu-central-1a, eu-central-1c "
+        '(Service: AmazonEKS; Error Code: UnsupportedAvailabilityZoneException)"'))
+    c.eksctl.add_fault("create", "throttle", match="payments-asked", count=2)
+    c.serve()
+    bring(c, "moved")
+    bring(c, "asked")
+    c.wait_state("moved", "ready", seconds=90)
+    c.wait_state("asked", "ready", seconds=90)
+    first, second = (call["stdin"] for call in c.eksctl.calls("create") if "-moved" in call["stdin"])
+    assert "availabilityZones" not in first
+    assert second.split("availabilityZones:")[1].split()[:4] == ["-", "eu-central-1a", "-",
+                                                                 "eu-central-1c"]
+    assert c.eksctl.changes("payments-moved") == ["create cluster", "delete cluster",
+                                                  "create cluster"]
+    assert c.eksctl.changes("payments-asked") == ["create cluster"] * 3
+    _, told = said(c, "moved", "try it again by myself")
+    assert "no room for another cluster" in told["text"]
+    assert "in eu-central-1a and eu-central-1c this time" in told["text"]
+    said(c, "moved", "is ready")
+    assert not c.environment_row("moved")["cause"]
+    assert [m["subject"] for m in c.aws.mails()] and "could not" not in str(c.aws.mails())
+
+
+def test_what_is_envbots_own_to_mend_is_told_to_the_operators(company):
+    c = company()
+    c.eksctl.add_fault("create", "fail", phase="control-plane", reason=(
+        'AWS::IAM::Role/ServiceRole: CREATE_FAILED – "User: arn:aws:sts::1:x is not authorized to '
+        'perform: iam:CreateRole"'))
+    c.serve()
+    bring(c, "mine")
+    told = c.slack.wait_for(lambda: c.slack.messages("C0OPS"), "the operators are told", 60)
+    assert len(told) == 1 and "payments/mine" in told[0]["text"]
+    assert "IAM policies" in told[0]["text"] and "iam:CreateRole" in told[0]["text"]
+
+
+def test_a_creation_that_waits_for_its_next_try_can_be_deleted(company):
+    c = company(options={"jobs.retry_after": "1h"})
+    c.eksctl.add_fault("create", "throttle")
+    c.serve()
+    bring(c, "waits")
+    said(c, "waits", "try it again by myself in 1 h")
+    c.slack.type("U0DEV", "C0GEN", "delete waits", wait=20)
+    c.wait_state("waits", "deleted", seconds=60)
+    assert c.eksctl.changes("payments-waits") == ["create cluster"]
 
 
 def test_exit_code_one_with_everything_there_is_ready(company):

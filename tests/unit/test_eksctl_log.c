@@ -1,4 +1,4 @@
-/* eksctl's log: lines as the real one writes them, the phases they tell, the causes they name. */
+/* eksctl's log: lines as the real one writes them, the phases they tell. */
 #include "jobs/eksctl_log.h"
 
 #include <setjmp.h>
@@ -101,93 +101,6 @@ static void test_the_plan_of_a_delete_tells_nodes_and_control_plane_apart(void *
     assert_true(tell(&plan, STAMP "[✔]  all cluster resources were deleted"));
 }
 
-static void test_the_commonest_causes_are_told_in_words(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *line, *class, *words;
-        bool again;
-    } table[] = {
-        {STAMP
-         "[✖]  AWS::EC2::VPC/VPC: CREATE_FAILED – \"Resource handler returned message: \\\"The "
-         "maximum number of VPCs has been reached. (Service: Ec2, Status Code: 400)\\\"\"",
-         "quota", "no room for another VPC", false},
-        {STAMP
-         "[✖]  AWS::EC2::EIP/NATIP: CREATE_FAILED – \"The maximum number of addresses has been "
-         "reached. (Service: AmazonEC2; Status Code: 400; Error Code: AddressLimitExceeded)\"",
-         "quota", "no free Elastic IP address", false},
-        {STAMP
-         "[✖]  AWS::EKS::Nodegroup/ManagedNodeGroup: CREATE_FAILED – \"You have requested more "
-         "vCPU capacity than your current vCPU limit of 32 allows\"",
-         "quota", "vCPU quota", false},
-        {STAMP
-         "[✖]  AWS::EKS::Cluster/ControlPlane: CREATE_FAILED – \"Cannot create cluster because "
-         "us-east-1e, the targeted availability zone, does not currently have sufficient "
-         "capacity to support the cluster. Retry and choose from these availability zones: "
-         "us-east-1a (Service: AmazonEKS; Error Code: UnsupportedAvailabilityZoneException)\"",
-         "capacity", "availability zones", true},
-        {STAMP
-         "[✖]  AWS::EC2::VPC/VPC: DELETE_FAILED – \"The vpc 'vpc-1' has dependencies and cannot "
-         "be deleted. (Error Code: DependencyViolation)\"",
-         "leftover", "keep it from being deleted", true},
-        {STAMP
-         "[✖]  AWS::EC2::InternetGateway/IGW: DELETE_FAILED – \"Network vpc-1 has some mapped "
-         "public address(es)\"",
-         "leftover", "keep its network from being deleted", true},
-        {STAMP
-         "[!]  pod eviction error (\"error evicting pod: kube-system/coredns: Cannot evict pod "
-         "as it would violate the pod's disruption budget.\") on node ip-1",
-         "leftover", "pod disruption budget", true},
-        {"Error: creating CloudFormation stack \"eksctl-a-b-cluster\": operation error "
-         "CloudFormation: CreateStack, AlreadyExistsException: Stack [eksctl-a-b-cluster] already "
-         "exists",
-         "leftover", "same name is left", true},
-        {"Error: operation error CloudFormation: DescribeStacks, api error Throttling: Rate "
-         "exceeded",
-         "throttling", "asked too much at once", true},
-        {"Error: api error ExpiredToken: The security token included in the request is expired",
-         "permission", "credentials ran out", true},
-        {"Error: api error AccessDenied: User: arn:aws:sts::1:assumed-role/x is not authorized to "
-         "perform: cloudformation:CreateStack",
-         "permission", "does not let envbot", false},
-        {"Error: exceeded max wait time for StackCreateComplete waiter", "timeout",
-         "longer than eksctl waits", true},
-        {"Error: timed out waiting for at least 2 nodes to join the cluster and become ready in "
-         "\"main\"",
-         "timeout", "did not join", true},
-        {"Error: loading config file \"-\": error unmarshaling JSON: while decoding JSON: json: "
-         "unknown field \"nodez\"",
-         "request", "does not understand", false},
-        {"Error: dial tcp: lookup sts.eu-central-1.amazonaws.com: no such host", "passing",
-         "could not be reached", true},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const struct cause *cause = cause_of(table[i].line);
-        if (!cause)
-            fail_msg("no cause in: %s", table[i].line);
-        assert_string_equal(cause->class, table[i].class);
-        assert_non_null(strstr(cause->sentence, table[i].words));
-        assert_int_equal(cause->again, table[i].again);
-        assert_true(*cause->remedy != '\0');
-    }
-}
-
-static void test_what_is_no_cause_is_not_taken_for_one(void **state)
-{
-    (void)state;
-    static const char *const table[] = {
-        STAMP
-        "[✖]  AWS::EC2::Subnet/SubnetPublicA: CREATE_FAILED – \"Resource creation cancelled\"",
-        STAMP "[✖]  kubectl not found, v1.10.0 or newer is required",
-        STAMP "[ℹ]  nodegroup \"main\" has 2 node(s)",
-        STAMP
-        "[✖]  unexpected status \"ROLLBACK_IN_PROGRESS\" while waiting for CloudFormation stack",
-        "",
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        assert_null(cause_of(table[i]));
-}
-
 static int set_up(void **state)
 {
     *state = talloc_new(NULL);
@@ -207,10 +120,6 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             test_the_plan_of_a_delete_tells_nodes_and_control_plane_apart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_commonest_causes_are_told_in_words, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_what_is_no_cause_is_not_taken_for_one, set_up,
-                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,8 @@ static void add_extras(cJSON *values)
     json_set_string(values, "who_words", "It can be approved by <@U0APPR>.");
     json_set_string(values, "note_words", " <@U0DEV>, it was reviewed.");
     json_set_string(values, "link_html", "");
+    json_set_string(values, "wait", "2 min");
+    json_set_string(values, "zones_words", "");
 }
 
 static void assert_harmless(void **state, const char *name, const cJSON *message)
