@@ -15,7 +15,8 @@ from postgres import Postgres  # noqa: E402
 
 @pytest.fixture(scope="session")
 def postgres():
-    server = Postgres().start()
+    # Of hundreds of small databases that are soon gone, none is worth a round of cleaning.
+    server = Postgres(autovacuum="off").start()
     yield server
     server.remove()
 

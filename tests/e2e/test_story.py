@@ -2,7 +2,7 @@
 
 
 def test_a_cluster_from_the_first_word_to_the_last(company):
-    c = company()
+    c = company(migrated=False)
     c.serve()
 
     answer = c.slack.type("U0DEV", "C0GEN", 'create small demo --nodes 3 --reason "try it"')
