@@ -3,7 +3,7 @@
 import concurrent.futures
 
 # What years leave: every environment that ever was, each with its job, decision, audit row and
-# message, all of it over before this month began; and a tenth as much of what envbot keeps for days
+# message, all of it over before this month began; and half as much of what envbot keeps for days
 # only.
 ROWS = {
     "environments": """
@@ -52,7 +52,7 @@ OVERRIDING SYSTEM VALUE
 SELECT g, CASE mod(g, 4) WHEN 0 THEN 'mail' WHEN 1 THEN 'redraw' ELSE 'say' END, 'env:' || g, g,
  'thread', 'ready', at, at, 1, at
 FROM (SELECT g, now() - interval '1 hour' - (({rows}::bigint - g) * interval '6 days' / {rows}) AS at
- FROM generate_series(1, {rows} / 10) g) past""",
+ FROM generate_series(1, {rows} / 2) g) past""",
     "messages": """
 INSERT INTO messages (environment, place, channel, ts)
 SELECT g, 'message', 'C0PAY', g || '.000100' FROM generate_series(1, {rows}) g""",
@@ -60,7 +60,7 @@ SELECT g, 'message', 'C0PAY', g || '.000100' FROM generate_series(1, {rows}) g""
 INSERT INTO envelopes (key, received_at)
 SELECT to_char(g, 'FM000000000000'), now() - interval '1 hour'
   - (({rows}::bigint - g) * interval '20 hours' / {rows})
-FROM generate_series(1, {rows} / 10) g""",
+FROM generate_series(1, {rows} / 2) g""",
 }
 
 
