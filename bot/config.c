@@ -56,6 +56,8 @@ static const struct setting {
     {"jobs.launcher", TEXT, AT(jobs.launcher), "local", 0, 0, "local|kubernetes", NULL},
     {"jobs.parallel", INTEGER, AT(jobs.parallel), "4", 1, 1000, NULL, NULL},
     {"jobs.per_region", INTEGER, AT(jobs.per_region), "4", 1, 1000, NULL, NULL},
+    /* A team alone never takes the last place of the four. */
+    {"jobs.per_team", INTEGER, AT(jobs.per_team), "3", 1, 1000, NULL, NULL},
     {"jobs.lease", DURATION, AT(jobs.lease), "45s", 2, 3600, NULL, NULL},
     {"jobs.heartbeat", DURATION, AT(jobs.heartbeat), "10s", 1, 1200, NULL, NULL},
     /* eksctl's time-outs bound its waits one by one; this bounds the whole. */

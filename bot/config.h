@@ -52,7 +52,8 @@ struct config {
     } eksctl;
     struct {
         const char *launcher;
-        int64_t parallel, per_region, lease, heartbeat, deadline, delete_tries, retry_after;
+        int64_t parallel, per_region, per_team, lease, heartbeat, deadline, delete_tries,
+            retry_after;
         struct {                                        /* with the launcher kubernetes */
             const char *kubeconfig, *context, *account; /* of the cluster that runs them */
             const char *namespace, *image, *service_account;

@@ -15,6 +15,7 @@
 #include "lifecycle/counts.h"
 #include "lifecycle/outbox.h"
 #include "lifecycle/pausing.h"
+#include "lifecycle/turn.h"
 #include "lifecycle/sealer.h"
 #include "lifecycle/states.h"
 #include "slack/socket.h"
@@ -169,6 +170,17 @@ static bool clock_round(struct server *server, struct needed *needed, int *taken
     return ok;
 }
 
+/* What is looked at every few rounds only. */
+static bool count(struct server *server, struct counts *counts, struct db *db, struct error *err)
+{
+    int moved = 0;
+    bool ok = counts_read(counts, db, err) && turn_redraw(db, &moved, err);
+    health_pause(server->health, counts_pause(counts));
+    if (moved)
+        after_commit(server, DB_NOTE_SLACK);
+    return ok;
+}
+
 static void *clock_thread(void *user)
 {
     struct server *server = user;
@@ -187,8 +199,7 @@ static void *clock_thread(void *user)
         int taken = 0;
         bool ok = clock_round(server, &needed, &taken, &err) &&
                   (round % 60 != 0 || clock_sweep(db, &err)) &&
-                  (round % COUNT_ROUNDS != 0 || counts_read(counts, db, &err));
-        health_pause(server->health, counts_pause(counts));
+                  (round % COUNT_ROUNDS != 0 || count(server, counts, db, &err));
         health_database(server->health, ok || db_connected(db) ? NULL : err.text);
         if (!ok && well)
             log_warn("the clock cannot do its work", "error", err.text);

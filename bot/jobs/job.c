@@ -226,7 +226,7 @@ static bool record_patiently(struct run *run, enum outcome outcome)
 static bool begin(struct run *run, const void *ctx, int64_t id, struct error *err)
 {
     struct job_bounds bounds = {run->config->jobs.parallel, run->config->jobs.per_region,
-                                run->config->jobs.lease};
+                                run->config->jobs.per_team, run->config->jobs.lease};
     if (!db_begin(run->db, DB_READ_WRITE, err) ||
         !job_claim(ctx, run->db, id, owner_text(ctx, 0), &bounds, &run->job, err))
         return false;

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "jobs/launch.h"
 #include "lifecycle/say.h"
-#include "store/jobs.h"
+#include "store/queue.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -114,10 +114,10 @@ static bool pass(struct launcher *launcher, struct db *db, struct error *err)
 {
     void *ctx = talloc_new(NULL);
     struct job_bounds bounds = {launcher->config->jobs.parallel, launcher->config->jobs.per_region,
-                                launcher->config->jobs.lease};
+                                launcher->config->jobs.per_team, launcher->config->jobs.lease};
     int64_t *ids;
     int count = 0;
-    bool ok = jobs_startable(ctx, db, &bounds, &ids, &count, err);
+    bool ok = queue_startable(ctx, db, &bounds, &ids, &count, err);
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     for (int i = 0; ok && i < count; i++) {

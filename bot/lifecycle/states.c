@@ -115,6 +115,8 @@ static const char *what_goes_on(const char *state)
 void lifecycle_configure(const struct config *config)
 {
     view_command = config->slack.command;
+    lifecycle_rules.bounds = (struct job_bounds){config->jobs.parallel, config->jobs.per_region,
+                                                 config->jobs.per_team, config->jobs.lease};
     lifecycle_rules.request_lapses = config->limits.request_lapses;
     memcpy(lifecycle_rules.warn_before, config->limits.warn_before,
            sizeof lifecycle_rules.warn_before);
@@ -293,10 +295,10 @@ void lifecycle_queue_job(struct db *db, const struct environment *env, const cha
             " WHERE environment = $1 AND state = 'queued'",
             P(id));
     db_send(db,
-            "INSERT INTO jobs (environment, kind, region) SELECT $1::bigint, $2, $3"
+            "INSERT INTO jobs (environment, kind, region, team) SELECT $1::bigint, $2, $3, $4"
             " WHERE NOT EXISTS (SELECT FROM jobs WHERE environment = $1::bigint"
             "  AND state = 'running')",
-            P(id, kind, env->region));
+            P(id, kind, env->region, env->team));
     db_note(db, DB_NOTE_JOBS);
     if (say_notifies)
         db_send(db, "SELECT pg_notify('envbot_jobs', '')", P0);

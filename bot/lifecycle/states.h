@@ -5,6 +5,7 @@
 #include "config.h"
 #include "store/audit.h"
 #include "store/environments.h"
+#include "store/jobs.h"
 
 enum event {
     EVENT_REQUEST,      /* asked for; somebody has to approve */
@@ -50,8 +51,9 @@ const char *event_name(enum event event);
 
 /* How long the configuration lets things take. */
 struct lifecycle_rules {
-    int64_t warn_before[8]; /* seconds before the end, 0-terminated */
-    int64_t request_lapses; /* seconds, where the template does not say */
+    int64_t warn_before[8];   /* seconds before the end, 0-terminated */
+    int64_t request_lapses;   /* seconds, where the template does not say */
+    struct job_bounds bounds; /* for saying when a job's turn comes */
 };
 extern struct lifecycle_rules lifecycle_rules;
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "lifecycle/pausing.h"
 #include "lifecycle/states.h"
+#include "lifecycle/turn.h"
 #include "lifecycle/waiting.h"
 
 #include <inttypes.h>
@@ -327,7 +328,7 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     json_set_string(view, "message_link", "");
     json_set(view, "pause", cJSON_CreateNull());
     json_set_string(view, "pause_words", "");
-    json_set_bool(view, "starts_soon", strcmp(env->state, "queued") == 0);
+    turn_view_unasked(view);
     add_state(view, env);
     add_flags(view, env);
     add_parameters(tmp, view, env);
@@ -358,6 +359,36 @@ static void add_pause(void *ctx, cJSON *view, const struct rows *rows, time_t no
     json_set(view, "pause", part);
     json_set_string(view, "pause_words", pausing_words(ctx, pause));
     json_set_bool(view, "starts_soon", false);
+    json_set_string(view, "turn_words", "");
+}
+
+/* What the row does not say: where its message stands, and what its job waits for. */
+static bool add_rest(void *ctx, struct db *db, const struct environment *env, cJSON *view,
+                     struct error *err)
+{
+    static const char *const with_jobs[] = {"queued", "creating", "changing", "deleting", "failed"};
+    struct rows *link = NULL, *pause = NULL, *place = NULL, *took = NULL;
+    const char *id = talloc_asprintf(ctx, "%" PRId64, env->id);
+    bool jobs = false;
+    for (size_t i = 0; i < sizeof with_jobs / sizeof *with_jobs; i++)
+        jobs = jobs || (!env->ended_at && strcmp(env->state, with_jobs[i]) == 0);
+    db_ask(ctx, db, &link,
+           "SELECT permalink FROM messages WHERE environment = $1 AND place = 'message'", P(id));
+    pause_ask_for(ctx, db, id, &pause);
+    if (jobs) {
+        queue_place_ask(ctx, db, id, &place);
+        queue_took_ask(ctx, db, env->template, &took);
+    }
+    if (!db_flush(db, err))
+        return false;
+    const char *url = rows_count(link) ? rows_text(link, 0, "permalink") : NULL;
+    json_set_string(view, "message_link", url ? url : "");
+    if (jobs) {
+        struct queue_place turn = queue_place_from_row(place);
+        turn_view(view, env, &turn, took);
+    }
+    add_pause(ctx, view, pause, env->now);
+    return true;
 }
 
 cJSON *view_read(const void *ctx, struct db *db, int64_t environment, struct error *err)
@@ -371,22 +402,8 @@ cJSON *view_read(const void *ctx, struct db *db, int64_t environment, struct err
         else
             view = view_of(ctx, env);
     }
-    if (view) {
-        char id[32];
-        snprintf(id, sizeof id, "%" PRId64, environment);
-        struct rows *pause = NULL;
-        pause_ask_for(tmp, db, id, &pause);
-        struct rows *rows = db_query(tmp, db, err,
-                                     "SELECT permalink FROM messages"
-                                     " WHERE environment = $1 AND place = 'message'",
-                                     P(id));
-        const char *link = rows && rows_count(rows) ? rows_text(rows, 0, "permalink") : NULL;
-        json_set_string(view, "message_link", link ? link : "");
-        if (rows)
-            add_pause(tmp, view, pause, env->now);
-        else
-            view = NULL;
-    }
+    if (view && !add_rest(tmp, db, env, view, err))
+        view = NULL;
     talloc_free(tmp);
     return view;
 }

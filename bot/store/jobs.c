@@ -27,21 +27,25 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         "UPDATE jobs j SET state = 'running', fence = j.fence + 1, attempts = j.attempts + 1,"
         " started_at = coalesce(j.started_at, now()), lease_owner = $2,"
         " lease_until = clock_timestamp() + make_interval(secs => $3::double precision)"
-        " FROM (SELECT id, lease_owner FROM jobs WHERE id = $1 FOR UPDATE) old"
+        " FROM (SELECT id, lease_owner, state FROM jobs WHERE id = $1 FOR UPDATE) old"
         " WHERE j.id = old.id AND ((j.state = 'running' AND j.lease_until < clock_timestamp())"
-        "  OR (j.state = 'queued' AND j.not_before <= clock_timestamp()"
-        "   AND NOT " PAUSE_HOLDS(
-            "j") ""
-                 "   AND (SELECT count(*) FROM jobs WHERE state = 'running') < $4::bigint"
-                 "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = "
-                 "j.region)"
-                 "    < $5::bigint))"
-                 " RETURNING j.id, j.environment, j.kind, j.region, j.fence, j.attempts, j.cancel,"
-                 "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
-                 "  j.result->'zones' AS zones,"
-                 "  coalesce(old.lease_owner, '') AS old_owner",
+        "  OR (j.state = 'queued' AND j.not_before <= clock_timestamp() AND NOT " PAUSE_HOLDS_J
+        "   AND (SELECT count(*) FROM jobs WHERE state = 'running') < $4::bigint"
+        "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = j.region)"
+        "    < $5::bigint"
+        "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.team = j.team)"
+        "    < $6::bigint))"
+        " RETURNING j.id, j.environment, j.team, j.kind, j.region, j.fence, j.attempts, j.cancel,"
+        "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
+        "  j.result->'zones' AS zones,"
+        "  coalesce(old.lease_owner, '') AS old_owner, old.state = 'queued' AS queued",
         P(id_text, owner, number(tmp, bounds->lease_seconds), number(tmp, bounds->parallel),
-          number(tmp, bounds->per_region)));
+          number(tmp, bounds->per_region), number(tmp, bounds->per_team)));
+    if (rows && rows_count(rows) && rows_true(rows, 0, "queued"))
+        db_send(db,
+                "INSERT INTO turns (team, served_at) VALUES ($1, clock_timestamp())"
+                " ON CONFLICT (team) DO UPDATE SET served_at = excluded.served_at",
+                P(rows_text(rows, 0, "team")));
     if (rows && rows_count(rows)) {
         struct job *job = talloc_zero(ctx, struct job);
         job->id = rows_integer(rows, 0, "id", 0);
@@ -151,33 +155,4 @@ void job_again(struct db *db, const struct job *job, int64_t after_seconds, cons
             P(number(tmp, job->id), number(tmp, job->fence), number(tmp, after_seconds),
               result ? json_text(tmp, result) : NULL));
     talloc_free(tmp);
-}
-
-bool jobs_startable(const void *ctx, struct db *db, const struct job_bounds *bounds, int64_t **ids,
-                    int *count, struct error *err)
-{
-    void *tmp = talloc_new(NULL);
-    struct rows *rows =
-        db_query(tmp, db, err,
-                 "(SELECT id FROM jobs WHERE state = 'running' AND lease_until < now()"
-                 "  ORDER BY lease_until LIMIT 100)"
-                 " UNION ALL"
-                 " (SELECT id FROM (SELECT id, region, not_before, row_number() OVER"
-                 "    (PARTITION BY region ORDER BY not_before, id) AS place"
-                 "    FROM jobs j WHERE state = 'queued' AND not_before <= now()"
-                 "    AND NOT " PAUSE_HOLDS(
-                     "j") ") waiting"
-                          "  WHERE place <= $2::bigint - (SELECT count(*) FROM jobs r"
-                          "   WHERE r.state = 'running' AND r.region = waiting.region)"
-                          "  ORDER BY not_before, id LIMIT greatest(0, $1::bigint -"
-                          "   (SELECT count(*) FROM jobs WHERE state = 'running')))",
-                 P(number(tmp, bounds->parallel), number(tmp, bounds->per_region)));
-    if (rows) {
-        *count = rows_count(rows);
-        *ids = talloc_array(ctx, int64_t, (unsigned)*count + 1);
-        for (int i = 0; i < *count; i++)
-            (*ids)[i] = rows_integer(rows, i, "id", 0);
-    }
-    talloc_free(tmp);
-    return rows != NULL;
 }

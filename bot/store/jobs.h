@@ -15,8 +15,9 @@ struct job {
     bool cancel;
 };
 
+/* How many may run in all, in a region and for a team. */
 struct job_bounds {
-    int64_t parallel, per_region, lease_seconds;
+    int64_t parallel, per_region, per_team, lease_seconds;
 };
 
 /* Claims are few and short; one after the other they keep the bounds, and a pause, exactly. */
@@ -48,10 +49,5 @@ void job_end(struct db *db, const struct job *job, enum job_event event, const c
 /* Back into the queue, to be tried again after so many seconds. result NULL: as it was. Its members
    "failures" and "zones" are what the next claim is told. */
 void job_again(struct db *db, const struct job *job, int64_t after_seconds, const cJSON *result);
-
-/* Jobs that could be started now: queued and due (as many as the bounds leave room for), and those
-   whose lease ran out. Ids in *ids (ctx). */
-bool jobs_startable(const void *ctx, struct db *db, const struct job_bounds *bounds, int64_t **ids,
-                    int *count, struct error *err);
 
 #endif

@@ -29,6 +29,7 @@ MIGRATION(009, "009_audit.sql");
 MIGRATION(010, "010_pauses.sql");
 MIGRATION(011, "011_votes.sql");
 MIGRATION(012, "012_launches.sql");
+MIGRATION(013, "013_queue.sql");
 
 static const struct {
     int version;
@@ -47,6 +48,7 @@ static const struct {
     {10, "pauses", migration_010},
     {11, "votes", migration_011},
     {12, "launches", migration_012},
+    {13, "queue", migration_013},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

@@ -20,7 +20,7 @@ void pause_ask_for(const void *ctx, struct db *db, const char *environment, stru
     db_ask(ctx, db, rows,
            OPEN_PAUSE " AND (EXISTS (SELECT FROM environments WHERE id = $1 AND state = 'pending')"
                       " OR EXISTS (SELECT FROM jobs j WHERE environment = $1 AND state = 'queued'"
-                      "  AND " PAUSE_HOLDS("j") "))",
+                      "  AND " PAUSE_HOLDS_J "))",
            P(environment));
 }
 

@@ -14,10 +14,10 @@ struct pause {
     time_t since;
 };
 
-/* In a statement: whether a pause holds the job of that alias, which is queued. */
-#define PAUSE_HOLDS(job)                                                                           \
-    "EXISTS (SELECT FROM pauses p WHERE p.resumed_at IS NULL AND (p.everything"                    \
-    " OR (" job ".kind <> 'delete' AND " job ".started_at IS NULL)))"
+/* In a statement: whether a pause holds the queued job j. */
+#define PAUSE_HOLDS_J                                                                              \
+    "EXISTS (SELECT FROM pauses p WHERE p.resumed_at IS NULL"                                      \
+    " AND (p.everything OR (j.kind <> 'delete' AND j.started_at IS NULL)))"
 
 /* Queues the question; read *rows with pause_from_row after the next flush. */
 void pause_ask(const void *ctx, struct db *db, struct rows **rows);
