@@ -4,7 +4,6 @@
 #include "lifecycle/view.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <talloc.h>
 
 const char *pausing_words(const void *ctx, const struct pause *pause)
@@ -42,17 +41,22 @@ void pausing_say(struct db *db, const struct environment *env, const char *kind)
     talloc_free(tmp);
 }
 
-static void redraw(struct db *db, const struct environment *env)
+/* What is on its way, and what was drawn since the pause began, may show it or lack it. */
+static bool redraw(void *ctx, struct db *db, const char *pause, int *told, struct error *err)
 {
-    char id[32];
-    snprintf(id, sizeof id, "%" PRId64, env->id);
-    say_redraw(db, env, "message");
-    /* where nobody had to decide there is no card */
-    db_send(db,
-            "INSERT INTO outbox (kind, conversation, environment, place, template)"
-            " SELECT 'redraw', 'card:' || $1, $1::bigint, 'card', 'card' FROM messages"
-            " WHERE environment = $1::bigint AND place = 'card'",
-            P(id));
+    struct rows *rows = db_query(ctx, db, err,
+                                 "SELECT m.environment, m.place FROM environments e"
+                                 " JOIN messages m ON m.environment = e.id"
+                                 "  AND m.place IN ('message', 'card', 'card-escalated')"
+                                 " WHERE e.ended_at IS NULL AND (e.state NOT IN ('ready', 'asleep')"
+                                 "  OR m.drawn_at >= (SELECT paused_at FROM pauses WHERE id = $1))",
+                                 P(pause));
+    for (int i = 0; rows && i < rows_count(rows); i++) {
+        struct environment env = {.id = rows_integer(rows, i, "environment", 0)};
+        say_redraw(db, &env, rows_text(rows, i, "place"));
+        ++*told;
+    }
+    return rows != NULL;
 }
 
 /* The environments with a job that this pause holds, or held. */
@@ -78,10 +82,9 @@ static bool tell(void *ctx, struct db *db, const char *pause, bool over, int *to
             say(db, env, "thread", "resumed", NULL);
         else
             pausing_say(db, env, rows_text(rows, i, "kind"));
-        redraw(db, env);
         talloc_free(env);
     }
-    return rows != NULL;
+    return rows && redraw(ctx, db, pause, told, err);
 }
 
 bool pausing_tell(struct db *db, int *told, struct error *err)

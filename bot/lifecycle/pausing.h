@@ -15,8 +15,9 @@ const char *pausing_words(const void *ctx, const struct pause *pause);
    queues a statement. */
 void pausing_say(struct db *db, const struct environment *env, const char *kind);
 
-/* Tells the threads of all that wait that a pause has begun, or is over, once; *told: how many
-   there were. What started as soon as it was over needs no word. In a transaction of its own. */
+/* Tells the threads of all that wait that a pause has begun, or is over, once, and marks what shows
+   it for a redraw; *told: how much was said. What started as soon as it was over needs no word. In
+   a transaction of its own. */
 bool pausing_tell(struct db *db, int *told, struct error *err);
 
 #endif

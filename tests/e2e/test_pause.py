@@ -42,12 +42,16 @@ def test_a_pause_stops_what_is_new_and_tells_who_and_why(company):
     c.eksctl.add_fault("create", "hang", match="payments-running")
     say(c, "U0DEV", f"create small running {FREE}")
     c.slack.wait_for(lambda: len(c.eksctl.calls("create")) == 2, "the second create runs")
-    assert "It can be approved" in say(c, "U0DEV", "create small asked --nodes 2")
+    for name in ("asked", "undecided"):
+        assert "It can be approved" in say(c, "U0DEV", f"create small {name} --nodes 2")
+        c.message(name, "card")
 
     assert "Deletions go on" in pause(c)
     operators = c.slack.wait_for(lambda: [m["text"] for m in c.slack.messages("C0OPS")],
                                  "the operators hear it")
     assert "<@U0DEV2>" in operators[0] and SHOWN in operators[0]
+    drawn(c, "undecided", SHOWN)
+    drawn(c, "undecided", SHOWN, "card")
     # a serve that starts now keeps to it as well
     c.serve()
     # who asks is told, who waits is told, the approver is told
@@ -80,7 +84,10 @@ def test_a_pause_stops_what_is_new_and_tells_who_and_why(company):
     assert "goes on" in say(c, "U0DEV2", "resume")
     c.wait_state("free", "ready", seconds=40)
     c.wait_state("asked", "ready", seconds=40)
-    drawn(c, "asked", SHOWN, "card", there=False)
+    for name in ("asked", "free", "undecided"):
+        drawn(c, name, SHOWN, there=False)
+    for name in ("asked", "undecided"):
+        drawn(c, name, SHOWN, "card", there=False)
     assert "paused" not in say(c, "U0DEV", "list")
     assert "not paused" in say(c, "U0DEV2", "resume")
     rows = c.database.query("SELECT event, actor, rule, detail FROM audit"
