@@ -16,6 +16,7 @@
 
 enum {
     LEASE_S = 60,        /* longer than any one delivery with all its calls and time-outs */
+    SETTLE_S = 3,        /* what a sender asked of Slack that died meanwhile stands there by then */
     SLOW_POLL_MS = 5000, /* beside LISTEN and the bell */
     QUIET_MS = 20,       /* between two looks that found nothing: many commits ring often */
     BREAKER_MS = 500,    /* while the other side is away */
@@ -261,7 +262,7 @@ static void count_rows(const void *ctx, struct thread *t)
     metric_replace(t->outbox->parked, parked, (size_t)count);
 }
 
-/* Every few seconds one thread counts, and takes over from the dead of this machine at once rather
+/* Every few seconds one thread counts, and takes over from the dead of this machine soon rather
    than when their claims run out. */
 static void keep_house(const void *ctx, struct thread *t)
 {
@@ -270,7 +271,7 @@ static void keep_house(const void *ctx, struct thread *t)
     t->kept_house = now_ms();
     struct error err = {0};
     char *host = process_host(ctx);
-    if (outbox_release_dead(t->sender.db, host, process_gone, &err))
+    if (outbox_release_dead(t->sender.db, host, process_gone, SETTLE_S, &err))
         count_rows(ctx, t);
 }
 

@@ -166,19 +166,26 @@ bool outbox_release(struct db *db, const char *claimer, struct error *err)
 }
 
 bool outbox_release_dead(struct db *db, const char *host_prefix, bool (*gone)(const char *claimer),
-                         struct error *err)
+                         int settle, struct error *err)
 {
     void *tmp = talloc_new(NULL);
-    struct rows *rows = db_query(tmp, db, err,
-                                 "SELECT DISTINCT claimed_by FROM outbox"
-                                 " WHERE sent_at IS NULL AND NOT parked AND claimed_until > now()"
-                                 "  AND starts_with(claimed_by, $1)",
-                                 P(host_prefix));
+    const char *seconds = number(tmp, settle);
+    struct rows *rows =
+        db_query(tmp, db, err,
+                 "SELECT DISTINCT claimed_by FROM outbox"
+                 " WHERE sent_at IS NULL AND NOT parked AND starts_with(claimed_by, $1)"
+                 "  AND claimed_until > now() + make_interval(secs =>"
+                 "   $2::double precision)",
+                 P(host_prefix, seconds));
     bool ok = rows != NULL;
     for (int i = 0; ok && i < rows_count(rows); i++) {
         const char *claimer = rows_text(rows, i, "claimed_by");
         if (gone(claimer))
-            ok = outbox_release(db, claimer, err);
+            ok = db_query(tmp, db, err,
+                          "UPDATE outbox SET claimed_until = least(claimed_until,"
+                          "  now() + make_interval(secs => $2::double precision))"
+                          " WHERE claimed_by = $1 AND sent_at IS NULL AND NOT parked",
+                          P(claimer, seconds)) != NULL;
     }
     talloc_free(tmp);
     return ok;

@@ -53,9 +53,10 @@ bool outbox_held(struct db *db, const struct outbox_row *row, const char *claime
                  struct error *err);
 /* This taker's claims end at once, as uncertain. */
 bool outbox_release(struct db *db, const char *claimer, struct error *err);
-/* The claims of takers on this machine that are dead (gone says so) end at once, as uncertain. */
+/* The claims of takers on this machine that are dead (gone says so) end `settle` seconds later, as
+   uncertain: what they had asked of others may be under way until then. */
 bool outbox_release_dead(struct db *db, const char *host_prefix, bool (*gone)(const char *claimer),
-                         struct error *err);
+                         int settle, struct error *err);
 
 /* Waiting rows a kind: columns kind, waiting, parked. */
 struct rows *outbox_counts(const void *ctx, struct db *db, struct error *err);

@@ -194,6 +194,22 @@ def test_killed_after_a_reply_is_posted_before_its_row_is_marked(gated):
     assert_whole(c)
 
 
+def test_killed_while_slack_is_still_at_its_post(company):
+    """Slack posts what it got although nobody waits for its answer any more: whoever takes over looks
+    when that is over."""
+    c = company()
+    bot = c.serve()
+    ask(c)
+    c.message("demo", "card")
+    c.settle()
+    c.slack.fault("chat.postMessage", "slow", seconds=1.5, match={"channel": "C0PAY"})
+    c.approve("demo")
+    c.slack.wait_for(lambda: not c.slack.faults(), "Slack has it")
+    bot.kill()
+    bot.start().wait_ready()
+    assert_whole(c)
+
+
 # ---- after the approval, before the job ----
 
 def test_killed_after_the_approval_before_the_job_starts(gated):

@@ -131,6 +131,10 @@ class Workspace:
     def fault(self, method, do, **more):
         return self.call("/control/fault", {"method": method, "do": do, **more})
 
+    def faults(self):
+        """Those that nothing has met yet."""
+        return self.call("/control/fault")["faults"]
+
     def no_faults(self):
         return self.call("/control/fault", method="DELETE")
 

@@ -39,6 +39,7 @@ class Control:
             web.post("/control/redeliver", self.redeliver), web.get("/control/state", self.state),
             web.get("/control/wait", self.wait), web.get("/control/violations", self.violations),
             web.get("/control/calls", self.calls), web.get("/control/envelopes", self.envelopes),
+            web.get("/control/fault", self.waiting_faults),
             web.post("/control/fault", self.fault), web.delete("/control/fault", self.no_fault),
             web.post("/control/connections", self.connect),
             web.get("/control/connections", self.connections),
@@ -284,6 +285,9 @@ class Control:
     async def fault(self, request):
         self.faults.add(await request.json())
         return web.json_response({"ok": True})
+
+    async def waiting_faults(self, _):
+        return web.json_response({"faults": self.faults.waiting})
 
     async def no_fault(self, _):
         self.faults.clear()
