@@ -22,6 +22,8 @@ enum { CALL_MS = 5000, FORGET_S = 60, OVERDUE_S = 120, FAILED_S = 10, FAILED_MOS
 struct waiting {
     int64_t id, next;
     time_t since, seen;
+    enum trouble_kind kind; /* what was in its way at the last look, and since when */
+    time_t kind_since;
     time_t leaving_since; /* what is left of an earlier run; 0: nothing is */
     int ended;            /* so many Jobs of this claim came to nothing */
     time_t ended_since;
@@ -33,7 +35,8 @@ struct kubernetes {
     cJSON *manifest;
     struct kube *kube;
     struct breaker *breaker;
-    time_t not_before; /* the server wants no calls until then */
+    time_t not_before;   /* the server wants no calls until then */
+    struct trouble last; /* that kept us from it, while the breaker is open or it wants patience */
     struct waiting *waiting;
 };
 
@@ -248,16 +251,25 @@ static bool advance(void *ctx, struct kubernetes *k, const struct launch_job *jo
     return !cools(w, &pods, trouble) && create(ctx, k, job, pods.ended, trouble);
 }
 
+/* What lasts is said; what only passes (a pod that is just coming up) is not. Between two pods that
+   end at once there is one that has not ended yet. */
+static void time_passes(const struct kubernetes *k, struct waiting *w, struct trouble *trouble)
+{
+    if (trouble->kind != w->kind)
+        w->kind_since = w->seen;
+    w->kind = trouble->kind;
+    time_t since = trouble->kind == TROUBLE_CRASHED ? w->since : w->kind_since;
+    trouble->lasts = w->seen - since >= k->config->jobs.kubernetes.patience;
+}
+
 static bool start(void *state, const struct launch_job *job, struct trouble *trouble)
 {
     struct kubernetes *k = state;
     struct waiting *w = note(k, job, monotonic());
     struct error err = {0};
     bool started = false;
-    if (w->seen < k->not_before) {
-        trouble_set(trouble, TROUBLE_BUSY, "it asked for patience (429)");
-    } else if (!breaker_allow(k->breaker, &err)) {
-        trouble_set(trouble, TROUBLE_AWAY, "%s", err.text);
+    if (w->seen < k->not_before || !breaker_allow(k->breaker, &err)) {
+        *trouble = k->last;
     } else {
         void *ctx = talloc_new(NULL);
         started = advance(ctx, k, job, w, trouble);
@@ -265,9 +277,10 @@ static bool start(void *state, const struct launch_job *job, struct trouble *tro
             breaker_failure(k->breaker);
         else
             breaker_success(k->breaker);
+        k->last = *trouble;
         talloc_free(ctx);
     }
-    trouble->lasts = w->seen - w->since >= k->config->jobs.kubernetes.patience;
+    time_passes(k, w, trouble);
     return started;
 }
 

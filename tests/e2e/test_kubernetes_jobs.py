@@ -1,10 +1,12 @@
 """The launcher kubernetes: each run of eksctl is a Job of a cluster, and its pod a real process."""
 
-import base64
 import json
 import os
+import shutil
+import signal
 
 import pytest
+import yaml
 from built import built
 from company import ROOT
 from told import assert_nothing_twice, thread
@@ -18,9 +20,15 @@ JOBS = "/apis/batch/v1/namespaces/envbot/jobs"
 def cluster(kubernetes, monkeypatch):
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
         monkeypatch.delenv(name, raising=False)
-    kubernetes.apply(ROLE)
+    grant(kubernetes)
     provide(kubernetes)
     return kubernetes
+
+
+def grant(k):
+    """What the manifest gives the bot and its jobs."""
+    with open(ROLE, encoding="utf-8") as file:
+        k.make(*yaml.safe_load_all(file))
 
 
 def provide(k, image=IMAGE):
@@ -31,10 +39,11 @@ def provide(k, image=IMAGE):
 @pytest.fixture
 def working(cluster, company):
     """A company whose jobs run in the cluster: what they need is there as a person would put it."""
-    def make(**options):
+    def make(templates=None, **options):
         c = company(options={"jobs.launcher": "kubernetes", "jobs.kubernetes.image": IMAGE,
                              "jobs.kubernetes.kubeconfig": cluster.path("envbot.yaml"),
-                             "jobs.kubernetes.patience": "2s", **options})
+                             "jobs.kubernetes.patience": "2s", **options},
+                    templates=templates)
         with open(c.config, encoding="utf-8") as file:
             configured(cluster, file.read().replace(f"  url: {c.database.url}\n", ""))
         secret(cluster, c.database.url)
@@ -43,14 +52,13 @@ def working(cluster, company):
 
 
 def configured(k, text):
-    k.apply("\n" + json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"envbot.yaml": text},
-                               "metadata": {"name": "envbot", "namespace": "envbot"}}))
+    k.make({"apiVersion": "v1", "kind": "ConfigMap", "data": {"envbot.yaml": text},
+            "metadata": {"name": "envbot", "namespace": "envbot"}})
 
 
 def secret(k, url):
-    k.apply("\n" + json.dumps({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-                               "data": {"url": base64.b64encode(url.encode()).decode()},
-                               "metadata": {"name": "envbot-database", "namespace": "envbot"}}))
+    k.make({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "stringData": {"url": url},
+            "metadata": {"name": "envbot-database", "namespace": "envbot"}})
 
 
 def ask(c, name="demo"):
@@ -58,13 +66,11 @@ def ask(c, name="demo"):
 
 
 def jobs(k):
-    found = k.kubectl("get", "jobs", "-n", "envbot", "-o", "json")
-    assert found.returncode == 0, found.stderr
-    return json.loads(found.stdout)["items"]
+    return k.items("jobs", "envbot")
 
 
 def pods(k):
-    return json.loads(k.kubectl("get", "pods", "-n", "envbot", "-o", "json").stdout)["items"]
+    return k.items("pods", "envbot")
 
 
 def processes(k, event="started"):
@@ -109,7 +115,7 @@ def test_the_whole_story_runs_as_jobs_of_a_cluster(cluster, working):
     assert pod["containers"][0]["resources"]["limits"]
 
     # No secret stands in the manifest, and the pod gets those that it needs.
-    kept = cluster.kubectl("get", "configmaps,jobs,pods", "-n", "envbot", "-o", "json").stdout
+    kept = json.dumps([cluster.items(kind, "envbot") for kind in ("configmaps", "jobs", "pods")])
     assert c.database.url not in kept and "xoxb" not in kept
     first = processes(cluster)[0]
     assert first["words"][1:] == ["job", str(create["id"])]
@@ -126,3 +132,191 @@ def test_the_whole_story_runs_as_jobs_of_a_cluster(cluster, working):
     # It asked for nothing that its Role does not give.
     assert refused(cluster) == []
     assert set(calls(cluster)) == {("create", "jobs"), ("list", "jobs"), ("list", "pods")}
+
+
+# ---- pods that cannot start ----
+
+def operators(c):
+    return [m["text"] for m in c.slack.messages("C0OPS") if "cannot start" in m["text"]]
+
+
+def held_up(c, name):
+    """What the environment's thread says of what is in the way."""
+    channel, ts, _ = c.message(name)
+    return [m["text"] for m in c.slack.thread(channel, ts) if "cannot start yet" in m["text"]]
+
+
+def wait_held_up(c, name, words, count=1):
+    c.slack.wait_for(lambda: any(words in text for text in held_up(c, name)) and
+                     len(held_up(c, name)) == count,
+                     f"the thread of {name} says “{words}”: {held_up(c, name)}", 30)
+
+
+def test_a_pod_that_cannot_start_is_told_once_and_goes_on_when_it_can(cluster, working):
+    c = working(**{"jobs.kubernetes.patience": "1s"})
+    cluster.change(image=IMAGE, runs=None)  # nobody has pushed it yet
+    url = c.database.url
+    cluster.delete("secrets", "envbot", "envbot-database")
+    c.serve()
+    c.serve()
+    for name in ("one", "two"):
+        ask(c, name)
+        c.approve(name)
+    for name in ("one", "two"):
+        wait_held_up(c, name, "cannot be fetched")
+    c.settle()
+    # Both are held up by the same: the operators hear of it once, in the cluster's own words.
+    assert len(operators(c)) == 1, operators(c)
+    assert "jobs.kubernetes.image" in operators(c)[0] and IMAGE in operators(c)[0]
+    provide(cluster)
+    for name in ("one", "two"):
+        wait_held_up(c, name, "is set up with is missing", 2)
+    c.settle()
+    assert len(operators(c)) == 2 and 'secret "envbot-database" not found' in operators(c)[1]
+    secret(cluster, url)
+    for name in ("one", "two"):
+        c.wait_state(name, "ready", seconds=60)
+
+    c.settle()
+    assert thread(c, "one") == ["requested", "approved", "held-up", "held-up", "ready"]
+    assert_nothing_twice(c)
+    assert len(operators(c)) == 2 and len(jobs(cluster)) == 2
+    assert len(c.eksctl.calls("create")) == 2
+
+
+def test_a_cluster_without_room_is_told_and_waited_for(cluster, working):
+    c = working(**{"jobs.kubernetes.patience": "1s"})
+    cluster.change(capacity={"cpu": "10m"})
+    c.serve()
+    ask(c)
+    c.approve("demo")
+    wait_held_up(c, "demo", "has no room")
+    assert "Insufficient cpu" in operators(c)[0]
+    cluster.change(capacity={"cpu": "4"})
+    c.wait_state("demo", "ready", seconds=60)
+    cluster.make({"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": 0}},
+                  "metadata": {"name": "none", "namespace": "envbot"}})
+    c.slack.type("U0DEV", "C0GEN", "delete demo")
+    wait_held_up(c, "demo", "makes no pod", 2)
+    cluster.delete("resourcequotas", "envbot", "none")
+    c.wait_state("demo", "deleted", seconds=60)
+    c.settle()
+    assert thread(c, "demo") == ["requested", "approved", "held-up", "ready", "deleting", "held-up", "gone"]
+    assert len(jobs(cluster)) == 2
+
+
+def test_a_pod_that_ends_before_it_takes_the_job_is_tried_again_and_kept(cluster, working):
+    c = working(**{"jobs.kubernetes.patience": "1s"})
+    secret(cluster, "postgresql://nobody@127.0.0.1:1/nothing")
+    c.serve()
+    ask(c)
+    c.approve("demo")
+    wait_held_up(c, "demo", "ended before it began")
+    assert "envbot-job-1-1: exit code 1" in operators(c)[0]
+    secret(cluster, c.database.url)
+    c.wait_state("demo", "ready", seconds=60)
+    names = [j["metadata"]["name"] for j in jobs(cluster)]
+    assert names[0] == "envbot-job-1-1" and names[-1].startswith("envbot-job-1-1-")
+    first = next(p["metadata"]["name"] for p in pods(cluster)
+                 if p["metadata"]["labels"]["job-name"] == "envbot-job-1-1")
+    log = cluster.kubectl("logs", first, "-n", "envbot").stdout
+    assert "the job cannot be begun" in log
+    assert c.database.one("SELECT attempts FROM jobs") == 1
+
+
+# ---- an API server that is not well ----
+
+def test_nothing_is_started_twice_whatever_the_api_server_answers(cluster, working):
+    c = working()
+    c.serve()
+    c.serve()
+    faults = [{"kind": "status", "code": 403}, {"kind": "status", "code": 429, "retry_after": 1},
+              {"kind": "lost"}, {"kind": "status", "code": 500}, {"kind": "cut"}, {"kind": "lost"}]
+    for fault in faults:
+        cluster.change(fault={"path": JOBS, "method": "POST", "count": 1, **fault})
+    for path in (JOBS, "/api/v1/namespaces/envbot/pods"):
+        cluster.change(fault={"path": path, "method": "GET", "count": 1, "kind": "status", "code": 410})
+        cluster.change(fault={"path": path, "method": "GET", "count": 1, "kind": "answer", "code": 200,
+                              "body": {"kind": "JobList"}})
+    names = ["a", "b", "c", "d", "e"]
+    for name in names:
+        ask(c, name)
+    for name in names:
+        c.approve(name)
+    for name in names:
+        c.wait_state(name, "ready", seconds=90)
+    assert sorted(j["metadata"]["name"] for j in jobs(cluster)) == \
+        [f"envbot-job-{n}-1" for n in range(1, 6)]
+    assert len(processes(cluster)) == len(c.eksctl.calls("create")) == 5
+    assert cluster.seen()["faults"] == []  # each of them was met
+
+
+def test_an_api_server_that_refuses_is_said_straight_and_waited_for(cluster, working):
+    c = working(**{"jobs.kubernetes.patience": "1s"})
+    bot = c.serve()
+    cluster.delete("rolebindings", "envbot", "envbot-jobs")
+    ask(c)
+    c.approve("demo")
+    wait_held_up(c, "demo", "refuses envbot")
+    assert 'cannot list resource \\"jobs\\"' in operators(c)[0].replace('"', '\\"'), operators(c)
+    assert jobs(cluster) == []
+    cluster.away()
+    wait_held_up(c, "demo", "does not answer", 2)
+    c.slack.wait_for(lambda: '"kubernetes-jobs":"open"' in bot.get("/readyz")[1].replace(" ", ""),
+                     f"the breaker is told: {bot.get('/readyz')}", 20)
+    cluster.back()
+    grant(cluster)
+    c.wait_state("demo", "ready", seconds=60)
+    c.settle()
+    assert thread(c, "demo") == ["requested", "approved", "held-up", "held-up", "ready"]
+    assert len(jobs(cluster)) == 1
+
+
+# ---- who takes over ----
+
+@pytest.fixture
+def hasty(tmp_path):
+    """The templates, with a pod's grace of a second."""
+    folder = tmp_path / "templates"
+    shutil.copytree(os.path.join(ROOT, "templates"), folder)
+    path = folder / "kubernetes" / "job.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "terminationGracePeriodSeconds: 30" in text
+    path.write_text(text.replace("terminationGracePeriodSeconds: 30", "terminationGracePeriodSeconds: 1"),
+                    encoding="utf-8")
+    return str(folder)
+
+
+def test_the_pod_of_who_lost_the_lease_is_gone_before_another_begins(cluster, working, hasty):
+    c = working(templates=hasty)
+    c.eksctl.set_pace(create_seconds=3)
+    bot = c.serve()
+    ask(c)
+    c.approve("demo")
+    c.slack.wait_for(lambda: c.eksctl.calls("create"), "eksctl runs", 30)
+    bot.kill()  # which its pods do not notice
+    bot.start().wait_ready()
+    frozen = processes(cluster)[0]["pid"]
+    os.kill(frozen, signal.SIGSTOP)
+    c.wait_state("demo", "ready", seconds=60)
+    told = [(p["event"], p["pod"].rsplit("-", 1)[0]) for p in cluster.seen()["processes"]]
+    assert told[:3] == [("started", "envbot-job-1-1"), ("ended", "envbot-job-1-1"),
+                        ("started", "envbot-job-1-2")]
+    assert [j["metadata"]["name"] for j in jobs(cluster)] == ["envbot-job-1-2"]
+    assert ("delete", "jobs") in calls(cluster) and refused(cluster) == []
+    assert c.database.one("SELECT attempts FROM jobs") == 2
+    assert c.eksctl.clusters() == ["payments-demo"]
+
+
+def test_a_pod_that_died_is_followed_by_another(cluster, working):
+    c = working()
+    c.eksctl.set_pace(create_seconds=2)
+    c.serve()
+    ask(c)
+    c.approve("demo")
+    c.slack.wait_for(lambda: c.eksctl.calls("create"), "eksctl runs", 30)
+    os.kill(processes(cluster)[0]["pid"], signal.SIGKILL)
+    c.wait_state("demo", "ready", seconds=60)
+    assert [j["metadata"]["name"] for j in jobs(cluster)] == ["envbot-job-1-1", "envbot-job-1-2"]
+    assert c.database.one("SELECT attempts FROM jobs") == 2
+    assert thread(c, "demo") == ["requested", "approved", "ready"]

@@ -169,6 +169,7 @@ class Cluster:
             obj.setdefault("spec", {"finalizers": ["kubernetes"]})
             obj.setdefault("status", {"phase": "Active"})
         self.store[resource, metadata.get("namespace", ""), metadata["name"]] = obj
+        self.workloads.written(resource, obj)
         if not old:
             self.workloads.created(resource, obj)
         if resource == "clusterroles":

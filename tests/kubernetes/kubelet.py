@@ -48,7 +48,7 @@ class Kubelet:
         if not re.fullmatch(r"[a-z0-9][-a-z0-9._/:]*(:[-\w.]+)?(@sha256:[0-9a-f]{64})?", name):
             raise CannotStart("InvalidImageName", f'Failed to apply default image tag "{name}": '
                                                   "couldn't parse image name: invalid reference format")
-        if name not in self.images:
+        if not self.images.get(name):
             raise CannotStart("ErrImagePull", f'failed to pull and unpack image "{name}": failed to '
                                               f'resolve reference "{name}": {name}: not found')
         return self.images[name]

@@ -176,7 +176,8 @@ class StandIn:
 
     async def seen(self, request):
         return web.json_response({"calls": self.api.calls, "reviews": self.cluster.reviews,
-                                  "processes": self.cluster.workloads.kubelet.history})
+                                  "processes": self.cluster.workloads.kubelet.history,
+                                  "faults": self.faults.waiting})
 
     async def work(self):
         """The control plane and the node, until the end."""

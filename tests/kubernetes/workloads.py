@@ -1,6 +1,7 @@
 """What the control plane does with Jobs and Pods: the job controller, the scheduler, the garbage
 collector, the clean-up of finished Jobs. One look at everything, many times a second."""
 
+import base64
 import copy
 import random
 import signal
@@ -8,8 +9,6 @@ import string
 import time
 
 from kubelet import CannotStart, Kubelet
-
-BACKOFF = ("ErrImagePull", "ImagePullBackOff")
 
 
 class Workloads:
@@ -50,6 +49,14 @@ class Workloads:
 
     # ---- what the API does when one comes or goes ----
 
+    @staticmethod
+    def written(resource, obj):
+        """What becomes of an object each time that it is written."""
+        if resource == "secrets":
+            for key, text in (obj.pop("stringData", None) or {}).items():
+                obj.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
+            obj.setdefault("type", "Opaque")
+
     def created(self, resource, obj):
         """What an object gets as it comes in."""
         if resource == "jobs":
@@ -66,10 +73,6 @@ class Workloads:
             obj["spec"].setdefault("serviceAccountName", "default")
             obj["spec"]["serviceAccount"] = obj["spec"]["serviceAccountName"]
             obj["status"] = {"phase": "Pending", "qosClass": "Burstable"}
-        elif resource == "secrets":
-            for key, text in (obj.pop("stringData", None) or {}).items():
-                obj.setdefault("data", {})[key] = encoded(text)
-            obj.setdefault("type", "Opaque")
         elif resource == "namespaces":
             self.cluster.put("serviceaccounts", {
                 "apiVersion": "v1", "kind": "ServiceAccount",
@@ -256,11 +259,6 @@ class Workloads:
         pod["status"]["containerStatuses"] = [{
             "name": one["name"], "image": one["image"], "imageID": "", "lastState": {},
             "ready": ready, "restartCount": 0, "started": ready, "state": state}]
-
-
-def encoded(text):
-    import base64
-    return base64.b64encode(text.encode()).decode()
 
 
 def owner(obj):
