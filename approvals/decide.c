@@ -1,7 +1,9 @@
 #include "approvals/decide.h"
 
 #include "approvals/votes.h"
+#include "base/log.h"
 #include "lifecycle/view.h"
+#include "lifecycle/waiting.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,13 +18,40 @@ static bool is_open(const void *ctx, const struct approver *me, const struct mat
         matter->acts->tell_over(ctx, matter, me->person, err);
         return false;
     }
-    if (revision && revision != matter->revision)
+    if ((revision && revision != matter->revision) || matter_is_stale(matter))
         return error_set(
             err, ERROR_CONFLICT,
             "%s was changed since this card was shown, so nothing was decided. Look at the "
             "new card.",
             matter->env->name);
     return true;
+}
+
+/* A copy of a card in another channel has its buttons, and they would work. */
+static bool on_its_card(const void *ctx, const struct approver *me, const struct matter *matter,
+                        struct error *err)
+{
+    if (!me->clicked)
+        return true;
+    const char *id = talloc_asprintf(ctx, "%" PRId64, matter->env->id);
+    struct rows *rows = db_query(ctx, me->db, err,
+                                 "SELECT channel, channel = $3 AND ts = $4 AS this FROM messages"
+                                 " WHERE environment = $1::bigint"
+                                 " AND place IN ($2, $2 || '-escalated') ORDER BY this DESC, place",
+                                 P(id, matter->card, me->actor->channel, me->actor->message));
+    if (!rows)
+        return false;
+    if (rows_count(rows) == 0)
+        return error_set(err, ERROR_CONFLICT,
+                         "The card of %s is only just being posted, so nothing was decided. Please "
+                         "click again in a moment.",
+                         matter->env->name);
+    return rows_true(rows, 0, "this") ||
+           error_set(
+               err, ERROR_CONFLICT,
+               "This is not the card of %s but a copy of it, so nothing was decided. The card "
+               "itself stands in <#%s>.",
+               matter->env->name, rows_text(rows, 0, "channel"));
 }
 
 static bool may_approve(const struct approver *me, const struct matter *matter,
@@ -54,6 +83,8 @@ static bool allowed(const void *ctx, const struct approver *me, const struct mat
     if (own && !policy->self && decision->word == DECISION_APPROVE)
         return error_set(err, ERROR_DENIED,
                          "Nobody approves their own request. Somebody else has to.");
+    if (!on_its_card(ctx, me, matter, err))
+        return false;
     if (policy->code && decision->word == DECISION_APPROVE && !decision->proved)
         return error_set(err, ERROR_DENIED,
                          "Use the button Approve on the card of %s: this template asks for a "
@@ -81,14 +112,24 @@ static void write_decision(const struct approver *me, const struct matter *matte
         cJSON_AddItemToArray(groups, cJSON_CreateString(person->groups[i]));
     db_send(me->db,
             "INSERT INTO decisions (environment, card, revision, workspace, user_id, user_name,"
-            " word, reason, rule, groups, mail)"
+            " word, reason, rule, groups, mail, digest, rules_version)"
             " VALUES ($1::bigint, $2, $3::integer, $4, $5, $6, $7, $8, $9,"
-            "  ARRAY(SELECT jsonb_array_elements_text($10::jsonb)), $11)",
+            "  ARRAY(SELECT jsonb_array_elements_text($10::jsonb)), $11, $12, $13)",
             P(talloc_asprintf(tmp, "%" PRId64, matter->env->id), matter->card,
               talloc_asprintf(tmp, "%d", matter->revision), person->workspace, person->id,
               person->name, decision->word == DECISION_APPROVE ? "approve" : "deny",
-              decision->reason, rule, json_text(tmp, groups), person->mail));
+              decision->reason, rule, json_text(tmp, groups), person->mail, matter->digest,
+              me->actor->rules_version));
     talloc_free(tmp);
+}
+
+/* What the audit says of a word besides who gave it. */
+static void add_detail(cJSON *detail, const struct matter *matter, const struct decision *decision)
+{
+    json_set_number(detail, "revision", matter->revision);
+    json_set_string(detail, "digest", matter->digest);
+    if (decision)
+        json_set_bool(detail, "code", matter->policy.code && decision->proved);
 }
 
 /* votes: with the deciding one; NULL for a deny, which needs no other. */
@@ -105,18 +146,54 @@ static bool take(const void *ctx, const struct approver *me, struct matter *matt
     json_set_string(extra, "by", person->name);
     json_set_format(extra, "by_mention", "<@%s>", person->id);
     json_set_string(extra, "decision_reason", decision->reason);
+    add_detail(extra, matter, decision);
     return matter->acts->take(ctx, me->db, matter, votes != NULL,
                               votes_tally(ctx, matter->tally, votes, part), me->actor, extra,
                               answer, err);
 }
 
-/* A change of the votes that does not decide. */
+/* A change of the votes that does not decide. decision NULL: one was taken back. */
 static void keep(const void *ctx, const struct approver *me, struct matter *matter,
-                 const struct votes *votes, const char *event)
+                 const struct votes *votes, const struct decision *decision)
 {
     const struct environment *env = matter->env;
-    matter->acts->keep(me->db, matter, votes_tally(ctx, matter->tally, votes, NULL));
-    audit_add(me->db, me->actor, env->id, env->team, event, env->state, env->state, matter->tally);
+    cJSON *tally = votes_tally(ctx, matter->tally, votes, NULL);
+    matter->acts->keep(me->db, matter, tally);
+    cJSON *detail = json_own(ctx, cJSON_Duplicate(tally, true));
+    add_detail(detail, matter, decision);
+    audit_add(me->db, me->actor, env->id, env->team, decision ? "vote" : "vote-taken-back",
+              env->state, env->state, detail);
+}
+
+bool decision_settle(const void *ctx, struct db *db, const struct audit_actor *actor,
+                     struct matter *matter, const char **words, struct error *err)
+{
+    const struct environment *env = matter->env;
+    bool stale = matter_is_stale(matter);
+    *words = NULL;
+    if (!matter->open || (matter->presented && !stale))
+        return true;
+    struct votes votes;
+    if (!votes_read(ctx, db, matter, &votes, err))
+        return false;
+    cJSON *detail = json_object(ctx);
+    json_set_string(detail, "before", matter->presented);
+    matter->acts->present(db, matter);
+    if (!stale)
+        return true;
+    add_detail(detail, matter, NULL);
+    const char *names = votes_mentions(ctx, &votes);
+    json_set_string(detail, "names", names);
+    audit_add(db, actor, env->id, env->team, "shown-anew", env->state, env->state, detail);
+    if (votes.count)
+        waiting_tell_approvers(db, env, "votes-void", detail);
+    log_warn("a request is not what its cards showed; they are shown anew", "env", env->cluster);
+    *words =
+        talloc_asprintf(ctx,
+                        "%s is not what this card showed any more, so nothing was decided. Its "
+                        "card is shown anew: look at it there.",
+                        env->name);
+    return true;
 }
 
 bool decide(const void *ctx, const struct approver *me, struct matter *matter,
@@ -146,7 +223,7 @@ bool decide(const void *ctx, const struct approver *me, struct matter *matter,
     votes_add(ctx, matter, &votes, me->person);
     if (votes.missing.all == 0)
         return take(ctx, me, matter, decision, &votes, answer, err);
-    keep(ctx, me, matter, &votes, "vote");
+    keep(ctx, me, matter, &votes, decision);
     *answer = talloc_asprintf(ctx,
                               "Your approval of %s is counted. Still needed: %s. Until it is "
                               "decided you can take it back with the button on the card, or `%s "
@@ -171,11 +248,13 @@ bool decision_take_back(const void *ctx, const struct approver *me, struct matte
     const struct vote *own = votes_of(&votes, me->person);
     if (!own && !may_approve(me, matter, me->person, NULL))
         return not_an_approver(matter, err);
+    if (!on_its_card(ctx, me, matter, err))
+        return false;
     if (!own)
         return error_set(err, ERROR_CONFLICT,
                          "You have not approved %s, so there is nothing to take back.", name);
     votes_take_back(ctx, me->db, matter, &votes, own);
-    keep(ctx, me, matter, &votes, "vote-taken-back");
+    keep(ctx, me, matter, &votes, NULL);
     *answer = talloc_asprintf(ctx, "Your approval of %s is taken back. Needed now: %s.", name,
                               json_string_or_empty(matter->tally, "needed"));
     return true;

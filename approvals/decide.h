@@ -20,7 +20,15 @@ struct approver {
     const struct rbac *rules;
     const struct person *person;
     struct audit_actor *actor;
+    bool clicked; /* a button of the message actor->message in actor->channel */
 };
+
+/* What comes first, inside the caller's transaction, the matter's environment locked: where it is
+   not what its cards show, they are shown anew and the earlier votes are void, which those who gave
+   them are told. *words (ctx) is then for the caller, and nothing else is to be done; else NULL.
+   actor: who came across it. False when the database cannot be asked. */
+bool decision_settle(const void *ctx, struct db *db, const struct audit_actor *actor,
+                     struct matter *matter, const char **words, struct error *err);
 
 /* Inside the caller's transaction, the matter's environment locked. Checks state, revision,
    identity and rules; writes the decision and its audit row; when it decides, takes the step.

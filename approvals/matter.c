@@ -1,11 +1,13 @@
 #include "approvals/matter.h"
 
+#include "approvals/votes.h"
 #include "base/duration.h"
 #include "base/text.h"
 #include "lifecycle/say.h"
 #include "lifecycle/states.h"
 
 #include <inttypes.h>
+#include <openssl/sha.h>
 #include <string.h>
 #include <talloc.h>
 
@@ -45,6 +47,56 @@ static void tell_over(const void *ctx, const struct matter *matter, const struct
                   env->name, env->state);
 }
 
+const char *matter_digest(const struct environment *env)
+{
+    cJSON *all = json_object(env);
+    json_set_string(all, "owner_workspace", env->owner_workspace);
+    json_set_string(all, "owner", env->owner_id);
+    json_set_string(all, "owner_name", env->owner_name);
+    json_set_string(all, "owner_mail", env->owner_mail);
+    json_set_string(all, "team", env->team);
+    json_set_string(all, "name", env->name);
+    json_set_string(all, "cluster", env->cluster);
+    json_set_string(all, "region", env->region);
+    json_set_string(all, "template", env->template);
+    json_set_number(all, "ttl_seconds", (double)env->ttl_seconds);
+    json_set_string(all, "reason", env->reason);
+    json_set(all, "parameters", cJSON_Duplicate(env->parameters, true));
+    json_set(all, "template_copy", cJSON_Duplicate(env->template_copy, true));
+    const char *text = json_sorted_text(env, all);
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    SHA256((const unsigned char *)text, strlen(text), hash);
+    char *hex = talloc_strdup(env, "");
+    for (size_t i = 0; i < sizeof hash; i++)
+        hex = talloc_asprintf_append_buffer(hex, "%02x", hash[i]);
+    return hex;
+}
+
+bool matter_is_stale(const struct matter *matter)
+{
+    return matter->presented && strcmp(matter->presented, matter->digest) != 0;
+}
+
+static void present(struct db *db, struct matter *matter)
+{
+    struct environment *env = matter->env;
+    bool known = matter->presented != NULL;
+    matter->presented = env->presented = matter->digest;
+    if (known) {
+        matter->revision = ++env->revision;
+        env->tally = votes_tally(env, env->tally, NULL, NULL);
+        matter->tally = env->tally;
+        say_redraw(db, env, "message");
+        say_redraw(db, env, "card");
+    }
+    db_send(db,
+            "UPDATE environments SET presented = $2, revision = $3::integer, tally = $4::jsonb"
+            " WHERE id = $1::bigint",
+            P(talloc_asprintf(env, "%" PRId64, env->id), env->presented,
+              talloc_asprintf(env, "%d", env->revision),
+              env->tally ? json_text(env, env->tally) : NULL));
+}
+
 static void keep(struct db *db, struct matter *matter, const cJSON *tally)
 {
     struct environment *env = matter->env;
@@ -72,10 +124,12 @@ static bool take(const void *ctx, struct db *db, struct matter *matter, bool app
 
 struct matter matter_request(struct environment *env)
 {
-    static const struct matter_acts acts = {tell_over, keep, take};
+    static const struct matter_acts acts = {tell_over, present, keep, take};
     return (struct matter){.env = env,
                            .card = "card",
                            .revision = env->revision,
+                           .digest = matter_digest(env),
+                           .presented = env->presented,
                            .policy = policy_read(env->template_copy),
                            .open = strcmp(env->state, "pending") == 0,
                            .tally = env->tally,

@@ -11,7 +11,9 @@
 struct matter {
     struct environment *env; /* whose row is locked by whoever writes */
     const char *card; /* the message that shows it (lifecycle/place.h): its votes are kept by it */
-    int revision;     /* what its card shows now */
+    int revision;     /* of what its card shows */
+    const char *digest;    /* of what it is now (matter_digest) */
+    const char *presented; /* of what its card shows; NULL: of an older envbot, not known */
     struct policy policy;
     bool open;          /* nobody has decided it yet */
     const cJSON *tally; /* what its card says of the votes; the acts write a new one */
@@ -22,6 +24,9 @@ struct matter_acts {
     /* Says in err what became of it, to who comes too late: matter.open is false. */
     void (*tell_over)(const void *ctx, const struct matter *matter, const struct person *person,
                       struct error *err);
+    /* It is not what its cards show: a new revision, whose cards are shown, with nobody's vote.
+       matter says the same. Queued. Where presented is NULL only that is noted. */
+    void (*present)(struct db *db, struct matter *matter);
     /* The votes changed and nothing is decided: writes the tally, and has the cards show it. */
     void (*keep)(struct db *db, struct matter *matter, const cJSON *tally);
     /* The word that decides: takes the step and writes its audit row, with what extra says of the
@@ -33,5 +38,12 @@ struct matter_acts {
 
 /* The request for an environment. */
 struct matter matter_request(struct environment *env);
+
+/* SHA-256, in hex, over all that an approval of the request is about: whose it is, team, name,
+   region, how long, why, the values, and its own copy of the template with its policy. */
+const char *matter_digest(const struct environment *env);
+
+/* Whether its cards show something else than what it is. */
+bool matter_is_stale(const struct matter *matter);
 
 #endif

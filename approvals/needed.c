@@ -1,5 +1,6 @@
 #include "approvals/needed.h"
 
+#include "approvals/decide.h"
 #include "approvals/votes.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -206,9 +207,11 @@ static bool remind(void *ctx, const struct needed *needed, int64_t id, const str
                                  " FOR UPDATE SKIP LOCKED",
                                  P(text));
     struct votes votes;
+    const char *anew;
     struct environment *env = rows && rows_count(rows) ? environment_from_row(ctx, rows, 0) : NULL;
     struct matter matter = env ? matter_request(env) : (struct matter){0};
-    if (!env || !votes_read(ctx, needed->db, &matter, &votes, err)) {
+    if (!env || !decision_settle(ctx, needed->db, &AUDIT_ENVBOT, &matter, &anew, err) ||
+        !votes_read(ctx, needed->db, &matter, &votes, err)) {
         db_rollback(needed->db);
         return rows != NULL && !env;
     }
@@ -306,7 +309,10 @@ static bool write_look(void *ctx, const struct needed *needed, int64_t id,
                                  " WHERE e.id = $1 AND e.state = 'pending' FOR UPDATE SKIP LOCKED",
                                  P(text));
     struct environment *env = rows && rows_count(rows) ? environment_from_row(ctx, rows, 0) : NULL;
-    if (!env || !note_look(ctx, needed, env, gap->missing != NULL, told, err)) {
+    struct matter matter = env ? matter_request(env) : (struct matter){0};
+    const char *anew;
+    if (!env || !decision_settle(ctx, needed->db, &AUDIT_ENVBOT, &matter, &anew, err) ||
+        !note_look(ctx, needed, env, gap->missing != NULL, told, err)) {
         db_rollback(needed->db);
         return rows != NULL && !env;
     }

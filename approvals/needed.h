@@ -30,6 +30,7 @@ bool needed_names(const void *ctx, const struct needed *needed, struct environme
 /* Looks whether the pending requests can be approved at all: those that were not looked at under
    these rules yet, and the others every few minutes, for groups change too. Whose request nobody
    can approve is told what is missing, and the operators are, once for each version of the rules.
+   What is not what its cards show any more is shown anew.
    *taken: how many were told of. */
 bool needed_check(struct needed *needed, int *taken, struct error *err);
 

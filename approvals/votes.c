@@ -1,5 +1,7 @@
 #include "approvals/votes.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <talloc.h>
@@ -93,6 +95,14 @@ void votes_take_back(const void *ctx, struct db *db, const struct matter *matter
             (size_t)(votes->count - at - 1) * sizeof *votes->items);
     votes->count--;
     count(ctx, matter, votes);
+}
+
+char *votes_mentions(const void *ctx, const struct votes *votes)
+{
+    const char **list = talloc_zero_array(ctx, const char *, (unsigned)votes->count + 1);
+    for (int i = 0; i < votes->count; i++)
+        list[i] = talloc_asprintf(list, "<@%s>", votes->items[i].user);
+    return text_list(ctx, list, (size_t)votes->count, "and");
 }
 
 /* "1 of 2: <@U0APPR> ✓, one of @security still needed" */

@@ -31,6 +31,9 @@ void votes_add(const void *ctx, const struct matter *matter, struct votes *votes
 void votes_take_back(const void *ctx, struct db *db, const struct matter *matter,
                      struct votes *votes, const struct vote *vote);
 
+/* Those who gave them: "<@U0A> and <@U0B>", ctx; "" for nobody. */
+char *votes_mentions(const void *ctx, const struct votes *votes);
+
 /* What the card and the view show of votes (NULL: nobody has voted), owned by ctx:
      {who: who could approve it, as the request says; needed: what is wanted still; words: "Waiting
       for …" or "1 of 2: <@U…> ✓, … still needed", mrkdwn, "" when there is nothing to say; line:

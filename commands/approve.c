@@ -11,16 +11,35 @@
 #include <string.h>
 #include <talloc.h>
 
-static bool say_decision(struct call *call, struct environment *env,
-                         const struct decision *decision, struct error *err)
+/* The request that it is about, locked. NULL with true: it is not what its cards show, and the
+   caller has been told. */
+static bool find_matter(struct call *call, struct matter *out, struct error *err)
+{
+    bool typed = call->envelope->type == ENVELOPE_COMMAND;
+    struct environment *env;
+    const char *words;
+    if (!(typed ? call_environment(call, ENVIRONMENT_LOCK, &env, err)
+                : call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err)))
+        return false;
+    *out = matter_request(env);
+    if (!decision_settle(call, call->db, &call->actor, out, &words, err))
+        return false;
+    if (words) {
+        answer(call, words);
+        out->env = NULL;
+    }
+    return true;
+}
+
+static bool say_decision(struct call *call, struct matter *matter, const struct decision *decision,
+                         struct error *err)
 {
     const struct approver me = approver_of(call);
-    struct matter matter = matter_request(env);
     const char *words;
-    if (!decide(call, &me, &matter, decision, &words, err))
+    if (!decide(call, &me, matter, decision, &words, err))
         return false;
     struct rows *paused = NULL;
-    if (strcmp(env->state, "queued") == 0) {
+    if (strcmp(matter->env->state, "queued") == 0) {
         pause_ask(call, call->db, &paused);
         if (!db_flush(call->db, err))
             return false;
@@ -30,21 +49,27 @@ static bool say_decision(struct call *call, struct environment *env,
     return true;
 }
 
-static bool say_word(struct call *call, struct environment *env, enum decision_word word,
-                     const char *reason, struct error *err)
+static struct decision decision_of(struct call *call, enum decision_word word, const char *reason)
 {
-    struct decision decision = {.word = word,
-                                .reason = text_cut(call, text_line(call, reason), 1000),
-                                .revision = call_revision(call)};
-    return say_decision(call, env, &decision, err);
+    return (struct decision){.word = word,
+                             .reason = text_cut(call, text_line(call, reason ? reason : ""), 1000),
+                             .revision = call_revision(call)};
 }
 
-static bool may_say(struct call *call, struct environment *env, const struct decision *decision,
+static bool say_word(struct call *call, enum decision_word word, const char *reason,
+                     struct error *err)
+{
+    struct matter matter;
+    struct decision decision = decision_of(call, word, reason);
+    return find_matter(call, &matter, err) &&
+           (!matter.env || say_decision(call, &matter, &decision, err));
+}
+
+static bool may_say(struct call *call, const struct matter *matter, const struct decision *decision,
                     struct error *err)
 {
     const struct approver me = approver_of(call);
-    const struct matter matter = matter_request(env);
-    return decision_allowed(call, &me, &matter, decision, err);
+    return decision_allowed(call, &me, matter, decision, err);
 }
 
 static bool open_form(struct call *call, const struct environment *env, const char *name,
@@ -58,42 +83,42 @@ static bool open_form(struct call *call, const struct environment *env, const ch
 
 bool approve_run(struct call *call, struct error *err)
 {
-    struct environment *env;
-    return call_environment(call, ENVIRONMENT_LOCK, &env, err) &&
-           say_word(call, env, DECISION_APPROVE, words_rest(call, call->words, 1), err);
+    return say_word(call, DECISION_APPROVE, words_rest(call, call->words, 1), err);
 }
 
 /* The button asks for a code in a form where the template wants one; who could not give one is told
    at once. */
 bool approve_click(struct call *call, struct error *err)
 {
-    struct environment *env;
-    if (!call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err))
+    struct matter matter;
+    struct decision decision = decision_of(call, DECISION_APPROVE, "");
+    if (!find_matter(call, &matter, err))
         return false;
-    if (!policy_read(env->template_copy).code)
-        return say_word(call, env, DECISION_APPROVE, "", err);
-    struct decision decision = {
-        .word = DECISION_APPROVE, .reason = "", .revision = call_revision(call), .proved = true};
-    return may_say(call, env, &decision, err) &&
+    if (!matter.env)
+        return true;
+    if (!matter.policy.code)
+        return say_decision(call, &matter, &decision, err);
+    decision.proved = true;
+    return may_say(call, &matter, &decision, err) &&
            code_possible(call, call->db, call->app->config, call->person, err) &&
-           open_form(call, env, "form-approve", err);
+           open_form(call, matter.env, "form-approve", err);
 }
 
 /* Whether the form's code is right, where one is wanted. False with *kept: the refusal is the
    reply, and the wrong try is to be committed. Whoever could not approve anyway spends no try on
    it. */
-static bool prove(struct call *call, struct environment *env, struct decision *decision, bool *kept,
-                  struct error *err)
+static bool prove(struct call *call, const struct matter *matter, struct decision *decision,
+                  bool *kept, struct error *err)
 {
     *kept = false;
-    if (!policy_read(env->template_copy).code)
+    if (!matter->policy.code)
         return true;
     decision->proved = true;
-    if (!may_say(call, env, decision, err))
+    if (!may_say(call, matter, decision, err))
         return false;
     const char *code = call_field(call, "code"), *words = NULL;
     call->errors = json_object(call);
-    if (!code_check(call, call->db, call->app->config, env, call->person, &call->actor,
+    if (!code_check(call, call->db, call->app->config, matter->env, call->person, &call->actor,
                     code ? code : "", &decision->proved, &words, err)) {
         json_set_string(call->errors, "code", err->text);
         return false;
@@ -108,68 +133,50 @@ static bool prove(struct call *call, struct environment *env, struct decision *d
 
 bool approve_submit(struct call *call, struct error *err)
 {
-    const char *reason = call_field(call, "reason");
-    struct environment *env;
-    if (!call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err))
+    struct matter matter;
+    struct decision decision = decision_of(call, DECISION_APPROVE, call_field(call, "reason"));
+    if (!find_matter(call, &matter, err))
         return false;
-    struct decision decision = {.word = DECISION_APPROVE,
-                                .reason =
-                                    text_cut(call, text_line(call, reason ? reason : ""), 1000),
-                                .revision = call_revision(call)};
     bool kept;
-    if (!prove(call, env, &decision, &kept, err))
+    if (matter.env && !prove(call, &matter, &decision, &kept, err))
         return kept;
     call->errors = NULL;
-    return say_decision(call, env, &decision, err);
+    return !matter.env || say_decision(call, &matter, &decision, err);
 }
 
 bool deny_run(struct call *call, struct error *err)
 {
-    struct environment *env;
-    return call_environment(call, ENVIRONMENT_LOCK, &env, err) &&
-           say_word(call, env, DECISION_DENY, words_rest(call, call->words, 1), err);
+    return say_word(call, DECISION_DENY, words_rest(call, call->words, 1), err);
 }
 
 /* The button asks for the reason in a form; whoever may not deny is told at once. */
 bool deny_click(struct call *call, struct error *err)
 {
-    struct environment *env;
-    if (!call_environment_by_card(call, ENVIRONMENT_READ, &env, err))
+    struct matter matter;
+    struct decision decision = decision_of(call, DECISION_DENY, "…");
+    if (!find_matter(call, &matter, err))
         return false;
-    struct decision decision = {
-        .word = DECISION_DENY, .reason = "…", .revision = call_revision(call)};
-    if (!may_say(call, env, &decision, err))
-        return false;
-    return open_form(call, env, "form-deny", err);
+    return !matter.env || (may_say(call, &matter, &decision, err) &&
+                           open_form(call, matter.env, "form-deny", err));
 }
 
 bool deny_submit(struct call *call, struct error *err)
 {
-    const char *reason = call_field(call, "reason");
-    struct environment *env;
-    return call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err) &&
-           say_word(call, env, DECISION_DENY, reason ? reason : "", err);
+    return say_word(call, DECISION_DENY, call_field(call, "reason"), err);
 }
 
-static bool take_back(struct call *call, struct environment *env, struct error *err)
+/* Typed, and the button. */
+bool takeback_run(struct call *call, struct error *err)
 {
     const struct approver me = approver_of(call);
-    struct matter matter = matter_request(env);
+    struct matter matter;
     const char *words;
+    if (!find_matter(call, &matter, err))
+        return false;
+    if (!matter.env)
+        return true;
     if (!decision_take_back(call, &me, &matter, call_revision(call), &words, err))
         return false;
     answer(call, words);
     return true;
-}
-
-bool takeback_run(struct call *call, struct error *err)
-{
-    struct environment *env;
-    return call_environment(call, ENVIRONMENT_LOCK, &env, err) && take_back(call, env, err);
-}
-
-bool takeback_click(struct call *call, struct error *err)
-{
-    struct environment *env;
-    return call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err) && take_back(call, env, err);
 }

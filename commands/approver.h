@@ -7,8 +7,11 @@
 
 static inline struct approver approver_of(struct call *call)
 {
-    return (struct approver){
-        .db = call->db, .rules = call->rules, .person = call->person, .actor = &call->actor};
+    return (struct approver){.db = call->db,
+                             .rules = call->rules,
+                             .person = call->person,
+                             .actor = &call->actor,
+                             .clicked = call->envelope->type == ENVELOPE_ACTION};
 }
 
 #endif

@@ -11,7 +11,7 @@ const char *const *create_switches(struct call *call);
 call_fn extend_run, extend_click, extend_submit;
 call_fn delete_run, delete_click, withdraw_run, withdraw_click, retry_run, retry_click;
 call_fn approve_run, approve_click, approve_submit, deny_run, deny_click, deny_submit;
-call_fn takeback_run, takeback_click;
+call_fn takeback_run;
 call_fn ask_run, ask_click, ask_submit, answer_run, answer_click, answer_submit;
 call_fn seen_click, end_click;
 call_fn audit_run;

@@ -259,6 +259,7 @@ bool wish_place(struct call *call, const struct wish *wish, struct error *err)
     struct environment *env = to_environment(call, wish);
     cJSON *lines = quota_lines(call, &use, &wish->resources);
     env->tally = votes_none(env, wish->who, lines);
+    env->presented = matter_digest(env);
     cJSON *extra = json_object(call);
     json_set_string(extra, "who", wish->who);
     if (wish->break_glass)

@@ -77,6 +77,43 @@ char *json_text(const void *ctx, const cJSON *value)
     return copy;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const cJSON *const *left = a, *const *right = b;
+    return strcmp((*left)->string, (*right)->string);
+}
+
+/* A copy whose objects are sorted; the caller's to delete. */
+static cJSON *sorted(const cJSON *value)
+{
+    if (!cJSON_IsObject(value) && !cJSON_IsArray(value))
+        return cJSON_Duplicate(value, true);
+    bool object = cJSON_IsObject(value);
+    cJSON *copy = object ? cJSON_CreateObject() : cJSON_CreateArray();
+    unsigned count = (unsigned)cJSON_GetArraySize(value), i = 0;
+    const cJSON **members = talloc_array(NULL, const cJSON *, count + 1), *each;
+    cJSON_ArrayForEach (each, value)
+        members[i++] = each;
+    if (object)
+        qsort(members, count, sizeof *members, by_name);
+    for (i = 0; i < count; i++) {
+        if (object)
+            cJSON_AddItemToObject(copy, members[i]->string, sorted(members[i]));
+        else
+            cJSON_AddItemToArray(copy, sorted(members[i]));
+    }
+    talloc_free(members);
+    return copy;
+}
+
+char *json_sorted_text(const void *ctx, const cJSON *value)
+{
+    cJSON *copy = sorted(value);
+    char *text = json_text(ctx, copy);
+    cJSON_Delete(copy);
+    return text;
+}
+
 /* cJSON's own look-up calls strcmp for each member; most differ in their first letter. */
 static cJSON *member(const cJSON *object, const char *key)
 {

@@ -17,6 +17,9 @@ cJSON *json_parse(const void *ctx, const char *text);
 cJSON *json_parse_length(const void *ctx, const char *text, size_t length);
 /* Unformatted text, a talloc string of ctx. */
 char *json_text(const void *ctx, const cJSON *value);
+/* The same with the members of every object in the order of their names, so that equal values are
+   equal texts. */
+char *json_sorted_text(const void *ctx, const cJSON *value);
 
 /* Members by path: "user.id", "actions.0.value". NULL when anything on the way is missing. */
 const cJSON *json_at(const cJSON *root, const char *path);

@@ -22,6 +22,9 @@ static const struct {
     {"review-end", "{who} ended it after the glass was broken.[ Allowed by {rule}.]"},
     {"vote", "{who} approved it.[ Still needed: {needed}.][ Allowed by {rule}.]"},
     {"vote-taken-back", "{who} took their vote back.[ Still needed: {needed}.]"},
+    {"shown-anew",
+     "It was not what its card showed, so that was shown anew.[ Votes that counted no "
+     "more: {names}.]"},
     {"approve", "{who} approved it, and that decided: {wish}.[ “{decision_reason}”][ Allowed by "
                 "{rule}.]"},
     {"deny", "{who} denied it.[ “{decision_reason}”][ Allowed by {rule}.]"},

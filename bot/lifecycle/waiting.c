@@ -88,9 +88,8 @@ time_t waiting_due(const struct environment *env, const struct lifecycle_rules *
     return escalates && escalates < lapses ? escalates : lapses;
 }
 
-/* Wherever its card stands. */
-static void tell_approvers(struct db *db, const struct environment *env, const char *name,
-                           const cJSON *extra)
+void waiting_tell_approvers(struct db *db, const struct environment *env, const char *name,
+                            const cJSON *extra)
 {
     say(db, env, "card-thread", name, extra);
     if (env->escalated_at)
@@ -179,7 +178,7 @@ bool waiting_ask(struct db *db, struct environment *env, const struct audit_acto
     cJSON *detail = json_object(env);
     json_set_string(detail, "question", question);
     audit_add(db, actor, env->id, env->team, "ask", env->state, env->state, detail);
-    tell_approvers(db, env, "asked", NULL);
+    waiting_tell_approvers(db, env, "asked", NULL);
     say(db, env, "thread", "question", NULL);
     say_redraw(db, env, "card");
     return true;
@@ -210,7 +209,7 @@ void waiting_answer(struct db *db, struct environment *env, const struct audit_a
     cJSON *detail = json_object(env);
     json_set_string(detail, "answer", answer);
     audit_add(db, actor, env->id, env->team, "answer", env->state, env->state, detail);
-    tell_approvers(db, env, "answered", extra);
+    waiting_tell_approvers(db, env, "answered", extra);
     say(db, env, "thread", "answered", extra);
     say_redraw(db, env, "card");
 }

@@ -32,6 +32,10 @@ bool waiting_escalate(struct db *db, struct environment *env, struct error *err)
    all reminders whose time is over are given with this one. Queued; false when none is due. */
 bool waiting_remind(struct db *db, struct environment *env, const char *mentions);
 
+/* Said in the card's thread, and in its copy's where it was escalated; extra as for say(). */
+void waiting_tell_approvers(struct db *db, const struct environment *env, const char *name,
+                            const cJSON *extra);
+
 /* An approver's question (clean text) on a locked request: said in the card's thread and in the
    owner's, and shown on the card until it is answered. ERROR_CONFLICT while another one is open. */
 bool waiting_ask(struct db *db, struct environment *env, const struct audit_actor *actor,

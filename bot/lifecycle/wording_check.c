@@ -27,6 +27,7 @@ enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 160 };
 /* Files that the table of transitions does not name. */
 static const char *const needed[] = {
     "escalated",
+    "votes-void",
     "nobody",
     "nobody-operators",
     "reminder",

@@ -34,6 +34,7 @@ struct environment *environment_from_row(const void *ctx, const struct rows *row
     env->parameters = rows_json(env, rows, row, "parameters");
     env->reason = copy(env, rows, row, "reason");
     env->revision = (int)rows_integer(rows, row, "revision", 1);
+    env->presented = copy(env, rows, row, "presented");
     env->tally = rows_json(env, rows, row, "tally");
     env->state = copy(env, rows, row, "state");
     env->cause = copy(env, rows, row, "cause");
@@ -180,12 +181,12 @@ bool environment_insert(struct db *db, struct environment *env, int64_t due_afte
         "INSERT INTO environments (team, name, cluster, region, owner_workspace, owner_id,"
         " owner_name, owner_mail, owner_zone, template, template_copy, parameters, reason, state,"
         " ttl_seconds, nodes, vcpus, gpus, hourly_usd, monthly_usd, tally, decided_at, due_at,"
-        " remind_at, break_glass)"
+        " remind_at, break_glass, presented)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12::json, $13, $14,"
         " $15::bigint, $16::integer, $17::integer, $18::integer, $19::numeric, $20::numeric,"
         " $21::jsonb, CASE WHEN $14 = 'queued' THEN now() END,"
         " now() + make_interval(secs => $22::double precision),"
-        " now() + make_interval(secs => $23::double precision), $24::boolean)"
+        " now() + make_interval(secs => $23::double precision), $24::boolean, $25)"
         " ON CONFLICT (cluster) WHERE ended_at IS NULL DO NOTHING"
         " RETURNING id, extract(epoch FROM created_at) AS created_at,"
         "  extract(epoch FROM due_at) AS due_at",
@@ -197,7 +198,7 @@ bool environment_insert(struct db *db, struct environment *env, int64_t due_afte
           talloc_asprintf(tmp, "%d", env->gpus), talloc_asprintf(tmp, "%.4f", env->hourly_usd),
           talloc_asprintf(tmp, "%.2f", env->monthly_usd),
           env->tally ? json_text(tmp, env->tally) : NULL, seconds(tmp, due_after),
-          seconds(tmp, remind_after), env->break_glass ? "t" : "f"));
+          seconds(tmp, remind_after), env->break_glass ? "t" : "f", env->presented));
     bool ok = rows != NULL;
     if (ok && rows_count(rows) == 0)
         ok = error_set(err, ERROR_CONFLICT, "The name %s is taken.", env->cluster);

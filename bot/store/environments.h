@@ -20,7 +20,8 @@ struct environment {
     cJSON *parameters;
     const char *reason;
     int revision;
-    cJSON *tally; /* NULL: nothing voted yet */
+    const char *presented; /* the digest of what the cards of this revision show; NULL: not known */
+    cJSON *tally;          /* NULL: nothing voted yet */
     const char *state, *cause;
     cJSON *plan, *seen;
     bool stuck;
@@ -62,7 +63,8 @@ bool environment_by_name(const void *ctx, struct db *db, const char *team, const
 /* Rows of a statement that selects ENVIRONMENT_COLUMNS. */
 #define ENVIRONMENT_COLUMNS                                                                        \
     "e.id, e.team, e.name, e.cluster, e.region, e.owner_workspace, e.owner_id, e.owner_name, "     \
-    "e.owner_mail, e.owner_zone, e.template, e.parameters, e.reason, e.revision, e.tally, "        \
+    "e.owner_mail, e.owner_zone, e.template, e.parameters, e.reason, e.revision, e.presented, "    \
+    "e.tally, "                                                                                    \
     "e.state, e.cause, e.plan, e.seen, e.stuck, e.ttl_seconds, "                                   \
     "extract(epoch FROM e.created_at) AS created_at, "                                             \
     "extract(epoch FROM e.decided_at) AS decided_at, "                                             \

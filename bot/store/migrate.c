@@ -30,6 +30,7 @@ MIGRATION(010, "010_pauses.sql");
 MIGRATION(011, "011_votes.sql");
 MIGRATION(012, "012_launches.sql");
 MIGRATION(013, "013_queue.sql");
+MIGRATION(014, "014_presented.sql");
 
 static const struct {
     int version;
@@ -49,6 +50,7 @@ static const struct {
     {11, "votes", migration_011},
     {12, "launches", migration_012},
     {13, "queue", migration_013},
+    {14, "presented", migration_014},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

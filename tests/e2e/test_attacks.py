@@ -71,7 +71,8 @@ MAY = {
 REFUSALS = [
     re.escape(FULL_MEMBERS), r"The rules do not name you as an approver of \w+ environments in ",
     r"The rules (do not let you|let nobody) ", "Nobody approves their own request",
-    "You have not approved \\w+, so there is nothing to take back",
+    r"This is not the card of \w+ but a copy of it, so nothing was decided",
+    r"You have not approved \w+, so there is nothing to take back",
     "Nobody reviews what they started themselves", r"Only <@U0DEV> can answer this",
     r"There (is no|never was an) environment `\w+`",
 ]

@@ -1,6 +1,8 @@
 """Votes: the card counts them, they can be taken back until the decision, and which of them count is
 looked at anew whenever somebody votes."""
 
+import re
+
 from test_life import actions, ask, in_thread, press
 from test_waiting import card_becomes, said_under, waited, with_policy
 
@@ -118,3 +120,135 @@ def test_one_deny_ends_it_whatever_was_voted_before_and_says_why(company, tmp_pa
     assert said.endswith("After a decision no vote can be taken back.")
     assert ask(c, "U0APPR2", "approve demo").startswith("demo was already denied by approver, ")
     assert c.database.one("SELECT count(*) FROM jobs") == 0
+
+
+GONE_STALE = ("demo is not what this card showed any more, so nothing was decided. Its card is shown"
+              " anew: look at it there.")
+
+
+def values_on(message):
+    return set(re.findall(r"'value': '([^']+)'", str(message["blocks"])))
+
+
+def change(c, what, name="demo"):
+    c.database.query(f"UPDATE environments SET {what} WHERE name = %s RETURNING 1", name)
+
+
+def looked(c, name):
+    """The clock has looked whether anybody could approve it; it looks again minutes later."""
+    c.slack.wait_for(lambda: c.database.one(
+        "SELECT count(*) FROM looks l JOIN environments e ON e.id = l.environment"
+        " WHERE e.name = %s", name), f"the clock looks at {name}", 30)
+
+
+def test_a_vote_is_for_what_its_card_showed(company, tmp_path):
+    c = with_policy(company, tmp_path, relaxed=True, count=2)
+    c.serve()
+    ask(c, "U0DEV", "create small demo --ttl 8h")
+    vote(c, "U0APPR", "demo")
+    id_ = c.environment_row("demo")["id"]
+    channel, ts, old = c.message("demo", "card")
+    looked(c, "demo")
+    assert values_on(old) == {f"{id_}.1"}
+
+    # Bigger than what was approved: nobody's earlier word counts for it, and they are told.
+    change(c, "ttl_seconds = 3 * ttl_seconds")
+    assert vote(c, "U0APPR2", "demo") == GONE_STALE
+    card = shows(c, "demo", "Waiting for 2 of @platform-approvers")
+    assert "1 day" in card["text"] and values_on(card) == {f"{id_}.2"}
+    _, told = said_under(c, "demo", "card", "<@U0APPR>: your approval was for what it said before")
+    assert "U0APPR2" not in told["text"]
+    row = c.environment_row("demo")
+    assert (row["state"], row["revision"]) == ("pending", 2)
+    anew = events(c, "demo", "shown-anew")
+    assert len(anew) == 1 and anew[0]["detail"]["before"] != anew[0]["detail"]["digest"]
+    story = c.slack.type("U0DEV", "C0GEN", "audit demo")["shown"][0]["text"]
+    assert "Votes that counted no more: " in story
+
+    # Who still sees the old card decides nothing with it, and what they had said is not theirs now.
+    for action in ("approve", "deny", "takeback", "ask"):
+        said = answered(c, "U0APPR", lambda a=action: c.slack.click(
+            "U0APPR", channel, ts, a, value=f"{id_}.1", forged=True))
+        assert said == ("demo was changed since this card was shown, so nothing was decided. Look at"
+                        " the new card."), said
+    assert not c.slack.views("U0APPR")
+    assert "nothing to take back" in ask(c, "U0APPR", "takeback demo")
+
+    # On the new one everything is as ever, and the row says of what the word was.
+    vote(c, "U0APPR", "demo")
+    shows(c, "demo", "1 of 2: <@U0APPR> ✓")
+    assert vote(c, "U0APPR2", "demo") == "You approved demo. It goes ahead."
+    rows = c.database.query("SELECT revision, user_id, digest, rules_version FROM decisions"
+                            " ORDER BY id")
+    assert [(r["revision"], r["user_id"]) for r in rows] == [
+        (1, "U0APPR"), (2, "U0APPR"), (2, "U0APPR2")]
+    assert rows[0]["digest"] != rows[1]["digest"] == rows[2]["digest"] == anew[0]["detail"]["digest"]
+    version = c.database.one("SELECT rules_version FROM audit WHERE event = 'approve'")
+    assert {r["rules_version"] for r in rows} == {version} and version
+
+
+def test_any_difference_from_what_the_card_showed_makes_it_anew(company, tmp_path):
+    c = with_policy(company, tmp_path, relaxed=True, count=2)
+    c.serve()
+    ask(c, "U0DEV", "create small demo --reason 'try it'")
+    c.message("demo", "card")
+    looked(c, "demo")
+    revision = 1
+    for what in (
+            "owner_id = 'U0DEV2'", "owner_mail = 'developer-2@example.com'",
+            "owner_workspace = 'T0OTHER'", "cluster = 'payments-demo2'", "region = 'eu-west-1'",
+            "template = 'tiny'", "reason = 'try it now'", "ttl_seconds = ttl_seconds + 1",
+            "parameters = '{\"nodes\": 5, \"instance\": \"t3.large\", \"version\": \"1.34\"}'",
+            "template_copy = jsonb_set(template_copy::jsonb, '{approval,count}', '1')::json",
+            "template_copy = jsonb_set(template_copy::jsonb, '{approval,self}', 'true')::json",
+            "template_copy = jsonb_set(template_copy::jsonb, '{cluster,iam}', '{}')::json"):
+        change(c, what)
+        revision += 1
+        assert ask(c, "U0APPR", "approve demo") == GONE_STALE, what
+        assert c.environment_row("demo")["revision"] == revision, what
+    # The same in another order is the same.
+    change(c, "parameters = '{\"version\": \"1.34\", \"nodes\": 5, \"instance\": \"t3.large\"}',"
+              " template_copy = template_copy::jsonb::json")
+    assert ask(c, "U0APPR", "approve demo") == "You approved demo. It goes ahead."
+
+    # Nobody need come for it: the clock looks, too.
+    ask(c, "U0DEV", "create small later")
+    c.message("later", "card")
+    vote(c, "U0APPR3", "later")
+    looked(c, "later")
+    change(c, "ttl_seconds = 2 * ttl_seconds", "later")
+    c.database.query("UPDATE looks SET looked_at = now() - interval '4 minutes' RETURNING 1")
+    shows(c, "later", "Waiting for 2 of @platform-approvers")
+    said_under(c, "later", "card", "<@U0APPR3>: your approval was for what it said before")
+
+    # Of a version from before nobody knows what its card showed: what it says now is kept.
+    ask(c, "U0DEV", "create small older")
+    c.message("older", "card")
+    change(c, "presented = NULL", "older")
+    assert vote(c, "U0APPR", "older").startswith("Your approval of older is counted.")
+    change(c, "reason = 'another'", "older")
+    assert "so nothing was decided" in vote(c, "U0APPR2", "older")
+    assert c.environment_row("older")["revision"] == 2
+
+
+def test_a_card_counts_where_it_was_put_and_a_copy_of_it_nowhere(company, tmp_path):
+    c = with_policy(company, tmp_path, relaxed=True, count=2)
+    c.serve()
+    for name in ("demo", "other"):
+        ask(c, "U0DEV", f"create small {name}")
+    value = f"{c.environment_row('demo')['id']}.1"
+    for place in (c.message("demo")[:2], c.message("other", "card")[:2]):
+        for action in ("approve", "deny", "ask", "takeback"):
+            said = answered(c, "U0APPR", lambda p=place, a=action: c.slack.click(
+                "U0APPR", *p, a, value=value, forged=True))
+            assert said == ("This is not the card of demo but a copy of it, so nothing was decided."
+                            " The card itself stands in <#C0PLAT>."), (place, action, said)
+    assert not c.slack.views("U0APPR") and standing(c, "demo") == []
+    # Before the card is known to stand anywhere, no card does.
+    c.database.query("UPDATE messages SET place = 'review' WHERE place = 'card' RETURNING 1")
+    channel, ts, _ = c.message("demo", "review")
+    said = answered(c, "U0APPR", lambda: c.slack.click("U0APPR", channel, ts, "approve", value=value,
+                                                       forged=True))
+    assert "only just being posted" in said and standing(c, "demo") == []
+    c.database.query("UPDATE messages SET place = 'card' WHERE place = 'review' RETURNING 1")
+    assert vote(c, "U0APPR", "demo").startswith("Your approval of demo is counted.")
