@@ -80,7 +80,7 @@ DEBS_DEMO  := postgresql python3 python3-aiohttp python3-psycopg2 python3-yaml
 DEBS_TOUR  := python3-selenium chromium chromium-driver
 DEBS_TEST  := libcmocka-dev postgresql python3 python3-pytest python3-pytest-xdist python3-aiohttp \
               python3-psycopg2 python3-botocore python3-yaml python3-selenium chromium chromium-driver \
-              python3-cryptography python3-kubernetes oathtool python3-pyzbar fonts-lato \
+              python3-cryptography python3-kubernetes oathtool python3-pyzbar libfaketime fonts-lato \
               fonts-noto-color-emoji
 DEBS_CHECK := clang libclang-rt-14-dev clang-format cppcheck valgrind
 

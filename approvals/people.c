@@ -18,8 +18,11 @@ struct people {
     const struct config *config;
     const char *workspace, *enterprise;
     struct copy *copy;
-    pthread_mutex_t
-        reading; /* held by the one who reads the groups; the others wait for its copy */
+    /* One reads the groups, the others wait for its copy. Not by holding a mutex: its time-out
+       would be a moment of the wall clock, which may jump. */
+    bool reading;
+    pthread_mutex_t lock; /* over reading */
+    pthread_cond_t read;  /* it is over */
 };
 
 /* What an answer of Slack must not be older than, and until when it is waited for. */
@@ -51,7 +54,8 @@ static bool ask(const void *ctx, struct slack_web *web, const char *method, cons
 
 static int free_people(struct people *people)
 {
-    pthread_mutex_destroy(&people->reading);
+    pthread_mutex_destroy(&people->lock);
+    pthread_cond_destroy(&people->read);
     return 0;
 }
 
@@ -63,7 +67,12 @@ struct people *people_new(const void *ctx, const struct config *config, const ch
     people->workspace = talloc_strdup(people, workspace);
     people->enterprise = talloc_strdup(people, enterprise);
     people->copy = copy_new(people);
-    pthread_mutex_init(&people->reading, NULL);
+    pthread_mutex_init(&people->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&people->read, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     talloc_set_destructor(people, free_people);
     return people;
 }
@@ -104,7 +113,7 @@ static cJSON *read_user(const void *ctx, struct people *people, struct slack_web
     return user;
 }
 
-/* Asks Slack for the groups; the caller holds people->reading. */
+/* Asks Slack for the groups; it is the caller's turn. */
 static cJSON *ask_groups(const void *ctx, struct people *people, struct slack_web *web,
                          const struct terms *terms, struct error *err)
 {
@@ -128,15 +137,25 @@ static cJSON *ask_groups(const void *ctx, struct people *people, struct slack_we
     return NULL;
 }
 
-/* A mutex' time-out is a moment of the wall clock. */
-static bool lock_until(pthread_mutex_t *mutex, int64_t deadline)
+static bool take_turn(struct people *people, int64_t deadline)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    int64_t left = deadline - copy_now(), ns = at.tv_nsec + (left > 0 ? left % 1000 * 1000000 : 0);
-    at.tv_sec += (left > 0 ? left / 1000 : 0) + ns / 1000000000;
-    at.tv_nsec = ns % 1000000000;
-    return pthread_mutex_timedlock(mutex, &at) == 0;
+    struct timespec until = {deadline / 1000, deadline % 1000 * 1000000};
+    int failed = 0;
+    pthread_mutex_lock(&people->lock);
+    while (people->reading && !failed)
+        failed = pthread_cond_timedwait(&people->read, &people->lock, &until);
+    bool mine = !people->reading;
+    people->reading = true;
+    pthread_mutex_unlock(&people->lock);
+    return mine;
+}
+
+static void end_turn(struct people *people)
+{
+    pthread_mutex_lock(&people->lock);
+    people->reading = false;
+    pthread_cond_signal(&people->read);
+    pthread_mutex_unlock(&people->lock);
 }
 
 static cJSON *read_groups(const void *ctx, struct people *people, struct slack_web *web,
@@ -146,13 +165,13 @@ static cJSON *read_groups(const void *ctx, struct people *people, struct slack_w
     if (groups)
         return groups;
     int64_t began = copy_now();
-    if (lock_until(&people->reading, terms->deadline)) {
+    if (take_turn(people, terms->deadline)) {
         /* Who waited here shares the answer, or the failure, of the one before, when that one asked
            late enough. */
         groups = copy_groups(ctx, people->copy, terms->not_before);
         if (!groups && !copy_groups_failed_since(people->copy, began))
             groups = ask_groups(ctx, people, web, terms, err);
-        pthread_mutex_unlock(&people->reading);
+        end_turn(people);
     }
     if (!groups)
         cannot_tell(err);

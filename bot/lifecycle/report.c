@@ -8,17 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <talloc.h>
-#include <time.h>
 
-static bool read_month(const char *given, char month[8], struct error *err)
+static bool this_month(struct db *db, char month[8], struct error *err)
 {
-    if (!given || !*given) {
-        time_t now = time(NULL);
-        struct tm utc;
-        gmtime_r(&now, &utc);
-        strftime(month, 8, "%Y-%m", &utc);
-        return true;
-    }
+    struct rows *rows =
+        db_query(NULL, db, err, "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM') AS month", P0);
+    if (rows)
+        snprintf(month, 8, "%s", rows_text(rows, 0, "month"));
+    talloc_free(rows);
+    return rows;
+}
+
+static bool read_month(struct db *db, const char *given, char month[8], struct error *err)
+{
+    if (!given || !*given)
+        return this_month(db, month, err);
     bool ok = strlen(given) == 7 && given[4] == '-';
     for (int i = 0; ok && i < 7; i++)
         ok = i == 4 || isdigit((unsigned char)given[i]);
@@ -105,7 +109,7 @@ cJSON *report_read(const void *ctx, struct db *db, const char *given, const char
 {
     static const char *const sums[] = {"environments", "hours", "cost", "approvals", "denied"};
     char month[8];
-    if (!read_month(given, month, err))
+    if (!read_month(db, given, month, err))
         return NULL;
     cJSON *report = json_object(ctx), *list = cJSON_CreateArray(), *total = cJSON_CreateObject();
     cJSON *glass = cJSON_CreateArray();

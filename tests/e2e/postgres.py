@@ -33,6 +33,7 @@ class Postgres:
         self.durable = durable
         self.directory = directory or tempfile.mkdtemp(prefix="envbot-pg-", dir=self.place(durable or large))
         self.settings = settings  # of postgresql.conf, over the usual ones
+        self.environment = {}     # of its processes, over our own
         self.log = os.path.join(self.directory, "log")
         self.process = None
         self.maker = None  # a connection for making databases, with warm caches
@@ -83,7 +84,8 @@ class Postgres:
             arguments += ["-c", f"{name}={value}"]
         log = open(self.log, "ab")
         self.process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd="/",
-                                        start_new_session=True, **self.options())
+                                        start_new_session=True, **self.options(),
+                                        env={**os.environ, **self.environment})
         log.close()
         self.wait()
         return self
