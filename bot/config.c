@@ -53,6 +53,7 @@ static const struct setting {
     {"eksctl.cfn_role_arn", TEXT, AT(eksctl.cfn_role_arn), "", 0, 0, NULL, NULL},
     {"eksctl.create_timeout", DURATION, AT(eksctl.create_timeout), "40m", 1, 86400, NULL, NULL},
     {"eksctl.delete_timeout", DURATION, AT(eksctl.delete_timeout), "60m", 1, 86400, NULL, NULL},
+    {"eksctl.change_timeout", DURATION, AT(eksctl.change_timeout), "65m", 1, 86400, NULL, NULL},
     {"jobs.launcher", TEXT, AT(jobs.launcher), "local", 0, 0, "local|kubernetes", NULL},
     {"jobs.parallel", INTEGER, AT(jobs.parallel), "4", 1, 1000, NULL, NULL},
     {"jobs.per_region", INTEGER, AT(jobs.per_region), "4", 1, 1000, NULL, NULL},

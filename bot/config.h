@@ -48,7 +48,7 @@ struct config {
     } sns;
     struct {
         const char *path, *cfn_role_arn;
-        int64_t create_timeout, delete_timeout;
+        int64_t create_timeout, delete_timeout, change_timeout;
     } eksctl;
     struct {
         const char *launcher;

@@ -47,7 +47,7 @@ static bool extend(struct call *call, struct environment *env, const char *given
         return error_set(err, ERROR_USAGE, "%s", text_mrkdwn(call, text_cut(call, err->text, 300)));
     if (!template_from_json(call, env->template, env->template_copy, &t, err))
         return false;
-    if (strcmp(env->state, "ready") == 0) {
+    if (state_runs(env->state)) {
         const char *limit;
         time_t latest = latest_end(call, env, t, &limit), wanted = env->expires_at + (time_t)more;
         if (wanted > latest)
@@ -85,7 +85,7 @@ bool extend_click(struct call *call, struct error *err)
     if (!call_environment_by_value(call, ENVIRONMENT_READ, &env, err) ||
         !call_may_or_owns(call, "extend", env, err))
         return false;
-    if (strcmp(env->state, "ready") != 0)
+    if (!state_runs(env->state))
         return error_set(err, ERROR_CONFLICT,
                          "%s is not running any more, so it cannot be extended.", env->name);
     cJSON *view = view_of(call, env);

@@ -84,12 +84,12 @@ static bool over(struct call *call, const char *team, enum counted kind, double 
                      team, what, slot, call->app->config->slack.command, team);
 }
 
-bool quota_fits(struct call *call, const char *team, const struct team_use *use,
-                const struct template_resources *wanted, struct error *err)
+static bool fits(struct call *call, const char *team, const struct team_use *use, int environments,
+                 const struct template_resources *wanted, struct error *err)
 {
     const struct amounts used = amounts_of(&use->use), limit = amounts_of(&use->limit);
     const struct amounts more = {
-        {1, wanted->nodes, wanted->vcpus, wanted->gpus, wanted->monthly_usd}};
+        {environments, wanted->nodes, wanted->vcpus, wanted->gpus, wanted->monthly_usd}};
     for (enum counted kind = 0; kind < COUNTED; kind++) {
         /* What takes nothing fits, also when the limit was lowered below the use. */
         if (limit.of[kind] < 0 || more.of[kind] <= 0 ||
@@ -98,6 +98,18 @@ bool quota_fits(struct call *call, const char *team, const struct team_use *use,
         return over(call, team, kind, used.of[kind], limit.of[kind], more.of[kind], err);
     }
     return true;
+}
+
+bool quota_fits(struct call *call, const char *team, const struct team_use *use,
+                const struct template_resources *wanted, struct error *err)
+{
+    return fits(call, team, use, 1, wanted, err);
+}
+
+bool quota_fits_more(struct call *call, const char *team, const struct team_use *use,
+                     const struct template_resources *more, struct error *err)
+{
+    return fits(call, team, use, 0, more, err);
 }
 
 /* "2 of 5 environments, 4 of 20 nodes, 8 of 80 vCPUs, $450 of $5,000 a month": what has a limit,

@@ -91,6 +91,8 @@ const struct cause causes[] = {
     {"template", CAUSE_OURS, {NULL}},
     {"foreign", CAUSE_REQUEST, {NULL}},
     {"foreign-left", CAUSE_OURS, {NULL}},
+    {"cluster-missing", CAUSE_OURS, {NULL}},
+    {"group-missing", CAUSE_REQUEST, {NULL}},
     {"no-answer", CAUSE_PASSING, {NULL}},
     {"unknown", CAUSE_UNKNOWN, {NULL}},
     {NULL, CAUSE_UNKNOWN, {NULL}},

@@ -130,6 +130,41 @@ char **eksctl_add(const void *ctx, const struct config *c, const char *what)
     return arguments_of(ctx, words);
 }
 
+char **eksctl_groups(const void *ctx, const struct config *c, const char *cluster,
+                     const char *region)
+{
+    const char *words[] = {c->eksctl.path, "get", "nodegroup", "--cluster", cluster, "--region",
+                           region,         "-o",  "json",      "-C",        "false", NULL};
+    return arguments_of(ctx, words);
+}
+
+char **eksctl_scale(const void *ctx, const struct config *c, const char *cluster,
+                    const char *region, const char *group, const struct eksctl_size *size)
+{
+    const char *words[] = {c->eksctl.path,
+                           "scale",
+                           "nodegroup",
+                           "--cluster",
+                           cluster,
+                           "--region",
+                           region,
+                           "--name",
+                           group,
+                           "--nodes",
+                           talloc_asprintf(ctx, "%d", size->desired),
+                           "--nodes-min",
+                           talloc_asprintf(ctx, "%d", size->least),
+                           "--nodes-max",
+                           talloc_asprintf(ctx, "%d", size->most),
+                           "--wait",
+                           "--timeout",
+                           minutes(ctx, c->eksctl.change_timeout),
+                           "-C",
+                           "false",
+                           NULL};
+    return arguments_of(ctx, words);
+}
+
 char **eksctl_environment(const void *ctx, const char *home)
 {
     static const char *const passed[] = {

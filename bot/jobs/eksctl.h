@@ -24,6 +24,16 @@ char **eksctl_profiles(const void *ctx, const struct config *config, const char 
    leave what is there alone) or "addon". */
 char **eksctl_add(const void *ctx, const struct config *config, const char *what);
 
+/* All node groups of a cluster, as JSON. */
+char **eksctl_groups(const void *ctx, const struct config *config, const char *cluster,
+                     const char *region);
+/* How many nodes a node group is to have. */
+struct eksctl_size {
+    int desired, least, most;
+};
+char **eksctl_scale(const void *ctx, const struct config *config, const char *cluster,
+                    const char *region, const char *group, const struct eksctl_size *size);
+
 /* What eksctl gets to see: PATH, AWS_*, proxies and certificates; HOME and KUBECONFIG in a folder
    of its own; times in UTC. Never Slack's, the database's or our own settings. */
 char **eksctl_environment(const void *ctx, const char *home);

@@ -69,6 +69,9 @@ static const struct phase {
      "finish",
      "Wait until all is ready",
      {"waiting for the control plane to become ready", "all EKS cluster resources"}},
+    {"scale", "scale", "Change the node groups", {"scaling nodegroup"}},
+    {"scale", "wait", "Wait for the nodes", {"waiting for scaling of nodegroup"}},
+    {"scale", "verify", "See that it has them", {"nodegroup successfully scaled"}},
     {"delete",
      "drain",
      "Remove load balancers and profiles",
@@ -119,6 +122,22 @@ bool plan_advance(struct plan *plan, const struct eksctl_line *line)
     return false;
 }
 
+/* A plan's title while it is under way, when it is done, and when it failed. */
+static const char *title_of(const struct plan *plan, bool done)
+{
+    static const struct {
+        const char *kind, *doing, *done, *failed;
+    } titles[] = {
+        {"create", "Creating the cluster", "The cluster is created", "Creating the cluster failed"},
+        {"delete", "Deleting the cluster", "The cluster is deleted", "Deleting it failed"},
+        {"scale", "Changing the number of nodes", "It has the nodes", "Changing its nodes failed"},
+    };
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (strcmp(titles[i].kind, plan->kind) == 0)
+            return plan->failed ? titles[i].failed : done ? titles[i].done : titles[i].doing;
+    return "";
+}
+
 cJSON *plan_json(const void *ctx, const struct plan *plan, bool done)
 {
     cJSON *json = json_object(ctx), *tasks = cJSON_CreateArray();
@@ -135,11 +154,7 @@ cJSON *plan_json(const void *ctx, const struct plan *plan, bool done)
         json_set_string(task, "status", status);
         cJSON_AddItemToArray(tasks, task);
     }
-    bool create = strcmp(plan->kind, "create") == 0;
-    json_set_string(json, "title",
-                    plan->failed ? (create ? "Creating the cluster failed" : "Deleting it failed")
-                    : done       ? (create ? "The cluster is created" : "The cluster is deleted")
-                                 : (create ? "Creating the cluster" : "Deleting the cluster"));
+    json_set_string(json, "title", title_of(plan, done));
     json_set(json, "tasks", tasks);
     return json;
 }

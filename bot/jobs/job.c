@@ -146,6 +146,28 @@ static bool succeeded(struct run *run, enum event event, struct error *err)
     return take(run, event, err);
 }
 
+/* A change leaves it in the state that was seen. */
+static bool end_change(struct run *run, enum change_seen seen, struct error *err)
+{
+    bool done = seen == CHANGE_SEEN_AFTER;
+    job_end(run->db, run->job, done ? JOB_FINISH : JOB_FAIL,
+            result_of(run, done ? "done" : "failed"));
+    run->plan.failed = !done;
+    supervise_plan(run, done);
+    return change_finish(run->db, run->env, seen, extra_of(run), err);
+}
+
+static bool change_failed(struct run *run, struct error *err)
+{
+    cJSON *extra = extra_of(run);
+    json_set_string(extra, "doing", "Changing");
+    if (run->foreign)
+        say(run->db, run->env, "operators", "foreign", NULL);
+    else if (treatment_of(run)->operators)
+        say(run->db, run->env, "operators", "trouble", extra);
+    return end_change(run, run->change_seen, err);
+}
+
 /* Whatever came of it: it is to be deleted. */
 static bool unwanted(struct run *run, enum outcome outcome)
 {
@@ -170,11 +192,16 @@ static bool write_end(struct run *run, enum outcome outcome, struct error *err)
         return delete_failed(run, err);
     if (!deletes && strcmp(run->env->state, "deleting") == 0)
         return unwanted(run, outcome);
+    bool changes = change_is(run->job->kind);
+    if (changes && outcome == OUTCOME_READY)
+        return end_change(run, CHANGE_SEEN_AFTER, err);
     if (outcome == OUTCOME_READY || outcome == OUTCOME_GONE)
         return succeeded(run, outcome == OUTCOME_READY ? EVENT_READY : EVENT_GONE, err);
     bool more = treatment_of(run)->tries > run->job->failures + 1 &&
                 transition_find(run->env->state, EVENT_TRY_AGAIN);
-    return outcome == OUTCOME_FAILED && more ? try_again(run, err) : create_failed(run, err);
+    if (outcome == OUTCOME_FAILED && more)
+        return try_again(run, err);
+    return changes ? change_failed(run, err) : create_failed(run, err);
 }
 
 /* The environment as it is under the lock, with what this run has found out. */
@@ -236,7 +263,7 @@ static bool begin(struct run *run, const void *ctx, int64_t id, struct error *er
     }
     if (!environment_by_id(ctx, run->db, run->job->environment, ENVIRONMENT_LOCK, &run->env, err))
         return false;
-    run->plan = (struct plan){.kind = strcmp(run->job->kind, "delete") == 0 ? "delete" : "create"};
+    run->plan = (struct plan){.kind = run->job->kind};
     bool starts = strcmp(run->job->kind, "create") == 0 && !run->job->cancel &&
                   transition_find(run->env->state, EVENT_START);
     supervise_plan(run, false);

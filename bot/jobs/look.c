@@ -254,3 +254,12 @@ struct look look(const void *ctx, const struct config *config, const struct envi
     result.why = asking.why;
     return result;
 }
+
+cJSON *look_groups(const void *ctx, const struct config *config, const struct environment *env,
+                   char **environment, const struct eksctl_patience *patience, const char **why)
+{
+    struct asking asking = {ctx, environment, patience, ""};
+    cJSON *groups = ask(&asking, eksctl_groups(ctx, config, env->cluster, env->region));
+    *why = asking.why;
+    return groups;
+}

@@ -32,4 +32,9 @@ struct look look(const void *ctx, const struct config *config, const struct envi
                  char **environment, const struct wants *wants,
                  const struct eksctl_patience *patience);
 
+/* All node groups as `eksctl get nodegroup` lists them; NULL: that cannot be told, and *why says
+   what eksctl said. */
+cJSON *look_groups(const void *ctx, const struct config *config, const struct environment *env,
+                   char **environment, const struct eksctl_patience *patience, const char **why);
+
 #endif

@@ -18,6 +18,7 @@ static const struct cell cells[INTENT_COUNT][SEEN_COUNT] = {
         [SEEN_NO_GROUPS]   = {ACTION_ADD_GROUPS, ACTION_GIVE_UP},
         [SEEN_NO_ADDONS]   = {ACTION_ADD_ADDONS, ACTION_GIVE_UP},
         [SEEN_NO_CLUSTER]  = {ACTION_CLEAN,      ACTION_GIVE_UP},
+        [SEEN_OTHER]       = {ACTION_READY,      ACTION_READY}, /* a creation asks for no size */
         [SEEN_FOREIGN]     = {ACTION_LEAVE,      ACTION_LEAVE},
         [SEEN_UNKNOWN]     = {ACTION_WAIT,       ACTION_WAIT},
     },
@@ -31,6 +32,23 @@ static const struct cell cells[INTENT_COUNT][SEEN_COUNT] = {
         [SEEN_NO_GROUPS]   = {ACTION_DELETE,     ACTION_GIVE_UP},
         [SEEN_NO_ADDONS]   = {ACTION_DELETE,     ACTION_GIVE_UP},
         [SEEN_NO_CLUSTER]  = {ACTION_DELETE,     ACTION_GIVE_UP},
+        [SEEN_OTHER]       = {ACTION_DELETE,     ACTION_GIVE_UP},
+        [SEEN_FOREIGN]     = {ACTION_LEAVE,      ACTION_LEAVE},
+        [SEEN_UNKNOWN]     = {ACTION_WAIT,       ACTION_WAIT},
+    },
+    /* A change never creates and never deletes: where there is no cluster to be changed, that is
+       told, and the environment stays until somebody deletes it. */
+    [INTENT_CHANGE] = {
+        [SEEN_NOTHING]     = {ACTION_MISS,       ACTION_MISS},
+        [SEEN_IN_PROGRESS] = {ACTION_WAIT,       ACTION_WAIT},
+        [SEEN_COMPLETE]    = {ACTION_READY,      ACTION_READY},
+        [SEEN_FAILED]      = {ACTION_GIVE_UP,    ACTION_GIVE_UP},
+        [SEEN_ROLLED_BACK] = {ACTION_MISS,       ACTION_MISS},
+        [SEEN_DELETING]    = {ACTION_WAIT,       ACTION_WAIT},
+        [SEEN_NO_GROUPS]   = {ACTION_MISS,       ACTION_MISS},
+        [SEEN_NO_ADDONS]   = {ACTION_GIVE_UP,    ACTION_GIVE_UP}, /* a change does not ask for them */
+        [SEEN_NO_CLUSTER]  = {ACTION_MISS,       ACTION_MISS},
+        [SEEN_OTHER]       = {ACTION_CHANGE,     ACTION_GIVE_UP},
         [SEEN_FOREIGN]     = {ACTION_LEAVE,      ACTION_LEAVE},
         [SEEN_UNKNOWN]     = {ACTION_WAIT,       ACTION_WAIT},
     },
@@ -55,6 +73,7 @@ const char *seen_words(enum seen seen)
         [SEEN_NO_GROUPS] = "active, but node groups are missing",
         [SEEN_NO_ADDONS] = "active, but add-ons are missing",
         [SEEN_NO_CLUSTER] = "stacks without a cluster",
+        [SEEN_OTHER] = "there, but not as it is to be",
         [SEEN_FOREIGN] = "not ours",
         [SEEN_UNKNOWN] = "cannot be told",
     };
@@ -69,6 +88,8 @@ const char *action_words(enum action action)
         [ACTION_ADD_ADDONS] = "install the missing add-ons",
         [ACTION_CLEAN] = "delete what is left of an earlier try, then create it",
         [ACTION_DELETE] = "delete it",
+        [ACTION_CHANGE] = "change it",
+        [ACTION_MISS] = "it cannot be changed",
         [ACTION_WAIT] = "wait and look again",
         [ACTION_READY] = "it is ready",
         [ACTION_GONE] = "it is gone",

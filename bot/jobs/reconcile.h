@@ -8,6 +8,7 @@
 enum intent {
     INTENT_CREATE,
     INTENT_DELETE,
+    INTENT_CHANGE, /* scale, upgrade, sleep, wake: the steps are change.h's */
     INTENT_COUNT,
 };
 
@@ -22,6 +23,7 @@ enum seen {
     SEEN_NO_GROUPS,  /* ACTIVE and well, but a wanted node group is missing */
     SEEN_NO_ADDONS,  /* ACTIVE, but wanted add-ons are missing */
     SEEN_NO_CLUSTER, /* stacks without a cluster */
+    SEEN_OTHER,      /* well, but not of the size or version that is wanted */
     SEEN_FOREIGN,    /* a cluster or stack of that name that is not ours */
     SEEN_UNKNOWN,    /* the region cannot be reached, or its answer tells nothing */
     SEEN_COUNT,
@@ -33,9 +35,11 @@ enum action {
     ACTION_ADD_ADDONS, /* eksctl create addon: the missing ones */
     ACTION_CLEAN,      /* eksctl delete cluster --force, and then on with what is meant */
     ACTION_DELETE,     /* eksctl delete cluster --force */
+    ACTION_CHANGE,     /* the next step: eksctl scale nodegroup */
     ACTION_WAIT,       /* look again a little later */
     ACTION_READY,      /* it is reached */
     ACTION_GONE,       /* it is reached: nothing is left */
+    ACTION_MISS,       /* what was to be changed is not there: it is told */
     ACTION_LEAVE,      /* not ours: it is not touched, and the operators are told */
     ACTION_GIVE_UP,    /* our own try failed: the class of its cause says what comes then */
     ACTION_COUNT,

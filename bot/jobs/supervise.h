@@ -5,6 +5,7 @@
 #include "config.h"
 #include "jobs/causes.h"
 #include "jobs/eksctl_log.h"
+#include "lifecycle/change.h"
 #include "store/environments.h"
 #include "store/jobs.h"
 
@@ -24,8 +25,9 @@ struct run {
     const struct cause *cause; /* the first telling line of the log; NULL: none yet */
     bool cause_is_guess;       /* it was but a warning: an error's takes its place */
     char *cause_line;
-    int exit_code; /* of the last eksctl that came to its own end; a hint */
-    bool foreign;  /* something of that name is not ours */
+    int exit_code;                /* of the last eksctl that came to its own end; a hint */
+    enum change_seen change_seen; /* of a change that did not succeed */
+    bool foreign;                 /* something of that name is not ours */
 };
 
 enum run_end {

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/tree.h"
+#include "jobs/change.h"
 #include "jobs/eksctl.h"
 #include "jobs/look.h"
 #include "jobs/owner.h"
@@ -16,7 +17,10 @@ struct work {
     enum intent intent;
     cJSON *config; /* the ClusterConfig, of a job that creates */
     struct wants wants;
-    const char *role; /* the team's role, where the cluster lets it in; else "" */
+    struct goal before, goal; /* of a job that changes */
+    struct change_step step;  /* which comes next */
+    cJSON *steps;             /* those that this run has tried to the end */
+    const char *role;         /* the team's role, where the cluster lets it in; else "" */
     struct look now;
     bool done[ACTION_COUNT]; /* what this run has tried to the end */
     bool killed;             /* eksctl was killed once: that is no failure */
@@ -125,6 +129,32 @@ static bool act_clean(struct work *w)
     return on;
 }
 
+/* "scale main": each step is tried once. */
+static const char *step_key(const struct work *w)
+{
+    return talloc_asprintf(w->run->env, "%s %s", w->step.verb, w->step.group);
+}
+
+static bool act_change(struct work *w)
+{
+    const struct environment *env = w->run->env;
+    const char *key = step_key(w);
+    if (!run_eksctl(w, ACTION_CHANGE,
+                    eksctl_scale(env, w->run->config, env->cluster, env->region, w->step.group,
+                                 &w->step.size),
+                    NULL))
+        return false;
+    if (w->done[ACTION_CHANGE])
+        json_set_bool(w->steps, key, true);
+    w->done[ACTION_CHANGE] = false; /* the next step is another one */
+    return true;
+}
+
+static bool act_miss(struct work *w)
+{
+    return fails(w, w->now.seen == SEEN_NO_GROUPS ? "group-missing" : "cluster-missing");
+}
+
 static bool act_wait(struct work *w)
 {
     int seconds = w->run->config->jobs.heartbeat > 5 ? 5 : 1;
@@ -149,7 +179,7 @@ static bool act_leave(struct work *w)
     run->foreign = true;
     if (w->intent == INTENT_DELETE && !run->env->ready_at)
         return ends(w, OUTCOME_GONE); /* nothing of ours was ever seen there */
-    return fails(w, w->intent == INTENT_DELETE ? "foreign-left" : "foreign");
+    return fails(w, w->intent == INTENT_CREATE ? "foreign" : "foreign-left");
 }
 
 static bool act_give_up(struct work *w)
@@ -162,6 +192,7 @@ static bool act_give_up(struct work *w)
 static bool (*const acts[ACTION_COUNT])(struct work *) = {
     [ACTION_CREATE] = act_create,         [ACTION_ADD_GROUPS] = act_add_groups,
     [ACTION_ADD_ADDONS] = act_add_addons, [ACTION_CLEAN] = act_clean,
+    [ACTION_CHANGE] = act_change,         [ACTION_MISS] = act_miss,
     [ACTION_DELETE] = act_delete,         [ACTION_WAIT] = act_wait,
     [ACTION_READY] = act_ready,           [ACTION_GONE] = act_gone,
     [ACTION_LEAVE] = act_leave,           [ACTION_GIVE_UP] = act_give_up,
@@ -172,6 +203,8 @@ static bool (*const acts[ACTION_COUNT])(struct work *) = {
 static bool has_tried(const struct work *w, enum action first)
 {
     bool made = w->done[ACTION_CREATE] || w->done[ACTION_ADD_GROUPS] || w->done[ACTION_ADD_ADDONS];
+    if (first == ACTION_CHANGE)
+        return json_at(w->steps, step_key(w)) != NULL;
     return w->done[first] || (first == ACTION_CLEAN && made);
 }
 
@@ -187,12 +220,27 @@ static bool beat(void *run)
     return supervise_heartbeat(run);
 }
 
+/* Whether the node groups are as the change wants them, and what comes next. */
+static void look_at_groups(struct work *w, const struct eksctl_patience *patience)
+{
+    struct run *run = w->run;
+    cJSON *groups =
+        look_groups(run->env, run->config, run->env, run->environment, patience, &w->now.why);
+    w->now.seen = groups ? change_judge(&w->goal, groups, &w->step) : SEEN_UNKNOWN;
+    run->change_seen = groups ? change_end(&w->before, groups) : CHANGE_SEEN_BETWEEN;
+    if (groups && w->now.facts)
+        json_set_number(w->now.facts, "nodes", groups_nodes(groups));
+}
+
 static bool look_again(struct work *w)
 {
     struct run *run = w->run;
     struct eksctl_patience patience = {60, beat, run};
     w->now = look(run->env, run->config, run->env, run->environment,
                   w->intent == INTENT_CREATE ? &w->wants : NULL, &patience);
+    run->change_seen = CHANGE_SEEN_BETWEEN;
+    if (w->intent == INTENT_CHANGE && w->now.seen == SEEN_COMPLETE)
+        look_at_groups(w, &patience);
     if (!supervise_heartbeat(run))
         return ends(w, OUTCOME_LOST);
     if (w->now.facts) {
@@ -252,37 +300,67 @@ static bool grants(const cJSON *config, const char *role)
 }
 
 /* The ClusterConfig from the request's own copy of the template. */
-static bool prepare_create(struct work *w)
+static cJSON *render(struct run *run, const cJSON *parameters)
 {
-    struct run *run = w->run;
     struct environment *env = run->env;
     struct template *t;
     struct error err = {0};
+    cJSON *config = NULL;
     struct template_target target = {
         env->cluster, env->region,
         template_tags(env, env->id, env->team, env->owner_id, env->template), role_of(run)};
     if (template_from_json(env, env->template, env->template_copy, &t, &err))
-        w->config = template_render(env, t, env->parameters, &target, &err);
-    if (!w->config) {
+        config = template_render(env, t, parameters, &target, &err);
+    if (!config)
         log_error("the ClusterConfig cannot be rendered", "env", env->cluster, "error", err.text);
+    return config;
+}
+
+static bool prepare_create(struct work *w)
+{
+    struct run *run = w->run;
+    w->config = render(run, run->env->parameters);
+    if (!w->config)
         return fails(w, "template");
-    }
     if (run->job->zones)
         json_set(w->config, "availabilityZones", cJSON_Duplicate(run->job->zones, true));
-    w->wants = wants_of(env, w->config);
+    w->wants = wants_of(run->env, w->config);
     w->role = grants(w->config, role_of(run)) ? role_of(run) : "";
     return true;
 }
 
+/* How its node groups are, and how the change wants them. */
+static bool prepare_change(struct work *w)
+{
+    struct environment *env = w->run->env;
+    const cJSON *parameters = json_at(env->change, "parameters");
+    cJSON *now = render(w->run, env->parameters);
+    w->config = now ? render(w->run, parameters ? parameters : env->parameters) : NULL;
+    if (!w->config)
+        return fails(w, "template");
+    w->before = goal_of(now);
+    w->goal = goal_of(w->config);
+    w->steps = json_object(env);
+    w->role = grants(w->config, role_of(w->run)) ? role_of(w->run) : "";
+    return true;
+}
+
+static enum intent intent_of(const char *kind)
+{
+    return strcmp(kind, "delete") == 0 ? INTENT_DELETE
+           : change_is(kind)           ? INTENT_CHANGE
+                                       : INTENT_CREATE;
+}
+
 enum outcome work(struct run *run)
 {
-    bool deletes = strcmp(run->job->kind, "delete") == 0;
-    struct work w = {.run = run, .intent = deletes ? INTENT_DELETE : INTENT_CREATE, .role = ""};
+    struct work w = {.run = run, .intent = intent_of(run->job->kind), .role = ""};
     if (*run->job->old_owner && owner_end(run->job->old_owner))
         supervise_note(run, "ended what was left of the process that had this job before");
-    if (run->job->cancel && !deletes)
+    if (run->job->cancel && w.intent != INTENT_DELETE)
         return OUTCOME_CANCELLED;
-    if (!deletes && !prepare_create(&w))
-        return w.outcome;
-    return reconcile_until_done(&w);
+    bool prepared = w.intent == INTENT_CREATE   ? prepare_create(&w)
+                    : w.intent == INTENT_CHANGE ? prepare_change(&w)
+                                                : true;
+    return prepared ? reconcile_until_done(&w) : w.outcome;
 }

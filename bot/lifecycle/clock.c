@@ -20,7 +20,7 @@ static enum event due_event(const struct environment *env)
 {
     if (strcmp(env->state, "pending") == 0)
         return waiting_event(env);
-    if (strcmp(env->state, "ready") != 0)
+    if (!state_runs(env->state))
         return EVENT_COUNT;
     if (env->expires_at <= env->now)
         return EVENT_EXPIRE;

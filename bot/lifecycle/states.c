@@ -38,6 +38,14 @@ const struct transition transitions[] = {
     {"ready",     EVENT_EXTEND,        "ready",     NULL,     "extended",    NULL,       NULL,      false, false},
     {"ready",     EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
     {"ready",     EVENT_EXPIRE,        "deleting",  "delete", "expired",     NULL,       NULL,      false, false},
+    {"ready",     EVENT_SCALE,         "changing",  "scale",  "scaling",     NULL,       NULL,      false, false},
+    {"changing",  EVENT_SCALED,        "ready",     NULL,     "scaled",      NULL,       NULL,      false, false},
+    {"changing",  EVENT_TRY_AGAIN,     "changing",  NULL,     "changing-again", NULL,    NULL,      false, false},
+    {"changing",  EVENT_CHANGE_FAILED, "ready",     NULL,     "change-failed", NULL,     NULL,      false, false},
+    {"changing",  EVENT_WARN,          "changing",  NULL,     "warning",     "expiring", NULL,      false, false},
+    {"changing",  EVENT_EXTEND,        "changing",  NULL,     "extended",    NULL,       NULL,      false, false},
+    {"changing",  EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
+    {"changing",  EVENT_EXPIRE,        "deleting",  "delete", "expired",     NULL,       NULL,      false, false},
     {"deleting",  EVENT_DELETE_FAILED, "deleting",  NULL,     NULL,          NULL,       NULL,      false, false},
     {"deleting",  EVENT_STUCK,         "deleting",  NULL,     "stuck",       NULL,       "stuck",   false, false},
     {"deleting",  EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
@@ -72,6 +80,9 @@ static const char *const event_names[EVENT_COUNT] = {
     [EVENT_RETRY] = "retry",
     [EVENT_ESCALATE] = "escalate",
     [EVENT_BREAK_GLASS] = "break-glass",
+    [EVENT_SCALE] = "scale",
+    [EVENT_SCALED] = "scaled",
+    [EVENT_CHANGE_FAILED] = "change-failed",
 };
 
 const char *event_name(enum event event)
@@ -85,6 +96,11 @@ const struct transition *transition_find(const char *from, enum event event)
         if (each->event == event && strcmp(each->from, from) == 0)
             return each;
     return NULL;
+}
+
+bool state_runs(const char *state)
+{
+    return strcmp(state, "ready") == 0 || strcmp(state, "changing") == 0;
 }
 
 /* What a person is told whose wish is not possible in this state. */
@@ -174,7 +190,7 @@ time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules
 {
     if (env->ended_at)
         return 0;
-    if (strcmp(env->state, "ready") == 0)
+    if (state_runs(env->state))
         return next_warning_or_end(env, rules);
     return strcmp(env->state, "pending") == 0 ? waiting_due(env, rules) : 0;
 }
@@ -227,6 +243,10 @@ static void set_times(struct environment *env, const struct transition *step, bo
         break;
     case EVENT_EXTEND:
         env->warned_seconds = known_warning(env, &lifecycle_rules);
+        break;
+    case EVENT_SCALE:
+    case EVENT_SCALED:
+        env->cause = NULL; /* why an earlier change failed is over */
         break;
     case EVENT_STUCK:
         *stuck = true;
@@ -344,8 +364,8 @@ static const cJSON *told(const struct environment *env, const struct transition 
     bool request = !*step->from || step->event == EVENT_RETRY;
     if (request || strcmp(step->from, "pending") == 0)
         json_set(detail, "values", values_of(env));
-    if (env->cause &&
-        (step->event == EVENT_FAIL || step->event == EVENT_STUCK || step->event == EVENT_TRY_AGAIN))
+    if (env->cause && (step->event == EVENT_FAIL || step->event == EVENT_STUCK ||
+                       step->event == EVENT_TRY_AGAIN || step->event == EVENT_CHANGE_FAILED))
         json_set_string(detail, "cause", env->cause);
     if (step->event == EVENT_READY || step->event == EVENT_EXTEND)
         json_set_number(detail, "expires_at", (double)env->expires_at);
@@ -378,14 +398,20 @@ bool lifecycle_request(struct db *db, struct environment *env, enum event event,
     return true;
 }
 
-bool lifecycle_take(struct db *db, struct environment *env, enum event event,
-                    const struct audit_actor *actor, const cJSON *extra, struct error *err)
+bool lifecycle_possible(const struct environment *env, enum event event, struct error *err)
 {
     const struct transition *step = transition_find(env->state, event);
     if (!step)
         return error_set(err, ERROR_CONFLICT, "%s %s.", env->name, what_goes_on(env->state));
-    if (!guard(env, step, err))
+    return guard(env, step, err);
+}
+
+bool lifecycle_take(struct db *db, struct environment *env, enum event event,
+                    const struct audit_actor *actor, const cJSON *extra, struct error *err)
+{
+    if (!lifecycle_possible(env, event, err))
         return false;
+    const struct transition *step = transition_find(env->state, event);
     set_times(env, step, &env->stuck);
     env->state = step->to;
     env->due_at = lifecycle_due(env, &lifecycle_rules);

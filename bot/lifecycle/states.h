@@ -18,7 +18,8 @@ enum event {
     EVENT_ESCALATE,      /* nobody decided yet: the card is shown in a second channel too */
     EVENT_START,         /* a job process began to create */
     EVENT_READY,         /* the cluster was seen to be there */
-    EVENT_TRY_AGAIN,     /* creating failed in a way that is worth another try by ourselves */
+    EVENT_TRY_AGAIN,     /* a creation or a change failed in a way that is worth another try by
+                            ourselves */
     EVENT_FAIL,          /* creating failed; a delete job cleans up */
     EVENT_WARN,          /* a warning is due */
     EVENT_EXTEND,        /* more time */
@@ -28,6 +29,9 @@ enum event {
     EVENT_STUCK,         /* deletions failed too often: the operators must look */
     EVENT_GONE,          /* nothing of it was seen any more */
     EVENT_RETRY,         /* again, after it failed and was cleaned up */
+    EVENT_SCALE,         /* another number of nodes is wanted */
+    EVENT_SCALED,        /* it was seen to have it */
+    EVENT_CHANGE_FAILED, /* a change was not seen to succeed: it goes on as it is */
     EVENT_COUNT
 };
 
@@ -48,6 +52,8 @@ extern const struct transition transitions[];
 /* NULL when the event is not possible in that state. */
 const struct transition *transition_find(const char *from, enum event event);
 const char *event_name(enum event event);
+/* Whether the cluster is there and its time counts: warnings come, and it ends. */
+bool state_runs(const char *state);
 
 /* How long the configuration lets things take. */
 struct lifecycle_rules {
@@ -80,6 +86,9 @@ bool lifecycle_request(struct db *db, struct environment *env, enum event event,
 bool lifecycle_take(struct db *db, struct environment *env, enum event event,
                     const struct audit_actor *actor, const cJSON *extra, struct error *err);
 
+/* Whether it could take the event now; else says what is going on, as lifecycle_take does. */
+bool lifecycle_possible(const struct environment *env, enum event event, struct error *err);
+
 /* Queues a job for the environment (NOTIFY envbot_jobs in a process that says say_notifies), unless
    one runs, which is asked to stop instead; a job that is only queued gives way. */
 void lifecycle_queue_job(struct db *db, const struct environment *env, const char *kind);
@@ -88,7 +97,8 @@ void lifecycle_queue_job(struct db *db, const struct environment *env, const cha
    0 where the template sets none, or nothing has begun. */
 time_t lifecycle_ceiling(const struct environment *env);
 /* When the clock must look at it next, from the environment's state and times; 0 for never.
-   ready: the next warning that is still to come, else expires_at; pending: waiting_due(). */
+   ready, changing: the next warning that is still to come, else expires_at; pending: waiting_due().
+ */
 time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules *rules);
 /* The warning (seconds before the end) that is due at env->now and was not given yet, or 0. */
 int64_t lifecycle_warning_due(const struct environment *env, const struct lifecycle_rules *rules);

@@ -44,6 +44,9 @@ static const struct {
     {"fail", "Creating it failed.[ {cause}][ “{cause_line}”]"},
     {"warn", "Its owner was warned that its time runs out."},
     {"extend", "{who} gave it[ {more}] more time[, until {until}]."},
+    {"scale", "{who} changed its number of nodes[ from {change.from}][ to {change.to}]."},
+    {"scaled", "It has[ {change.to}] nodes now."},
+    {"change-failed", "A change of it failed; it goes on as it is.[ {cause}][ “{cause_line}”]"},
     {"delete", "{who} had it deleted."},
     {"expire", "Its time was up; deleting it began."},
     {"delete-failed", "Deleting it failed and was tried again.[ “{cause_line}”]"},
@@ -118,7 +121,7 @@ static const char *value_of(const void *ctx, const cJSON *row, const char *hole)
         return at ? moment(ctx, (time_t)at) : "";
     }
     const cJSON *of_row = cJSON_GetObjectItemCaseSensitive(row, hole);
-    const cJSON *found = of_row ? of_row : cJSON_GetObjectItemCaseSensitive(detail, hole);
+    const cJSON *found = of_row ? of_row : json_at(detail, hole);
     return cJSON_IsString(found)   ? plain(ctx, found->valuestring)
            : cJSON_IsNumber(found) ? json_text(ctx, found)
                                    : "";

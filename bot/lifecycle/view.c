@@ -170,7 +170,7 @@ static void add_plan(cJSON *view, const struct environment *env)
     static const char *const members[] = {"id", "title", "status", "details", "output"};
     bool shown =
         env->plan && (strcmp(env->state, "creating") == 0 || strcmp(env->state, "deleting") == 0 ||
-                      strcmp(env->state, "failed") == 0);
+                      strcmp(env->state, "changing") == 0 || strcmp(env->state, "failed") == 0);
     cJSON *plan = env->plan ? cJSON_Duplicate(env->plan, true) : cJSON_CreateNull(), *task;
     cJSON_ArrayForEach (task, cJSON_GetObjectItemCaseSensitive(plan, "tasks")) {
         for (size_t i = 0; i < sizeof members / sizeof *members; i++)
@@ -202,7 +202,8 @@ static void add_news(cJSON *view, const struct environment *env)
 /* Which buttons make sense. Whether a person may press them is asked when they do. */
 static void add_buttons(cJSON *view, const struct environment *env)
 {
-    bool pending = strcmp(env->state, "pending") == 0, ready = strcmp(env->state, "ready") == 0;
+    bool pending = strcmp(env->state, "pending") == 0, ready = state_runs(env->state);
+    bool changing = strcmp(env->state, "changing") == 0;
     bool failed = strcmp(env->state, "failed") == 0;
     bool running = strcmp(env->state, "creating") == 0 || strcmp(env->state, "queued") == 0;
     cJSON *can = cJSON_CreateObject();
@@ -212,7 +213,8 @@ static void add_buttons(cJSON *view, const struct environment *env)
     json_set_bool(can, "delete", ready || running || env->stuck);
     json_set_bool(can, "retry", failed && env->ended_at);
     json_set_bool(can, "wake", strcmp(env->state, "asleep") == 0);
-    json_set_bool(can, "logs", failed || running || strcmp(env->state, "deleting") == 0);
+    json_set_bool(can, "logs",
+                  failed || running || changing || strcmp(env->state, "deleting") == 0);
     json_set_bool(can, "any", pending || ready || failed || running || env->stuck);
     json_set(view, "can", can);
 }

@@ -20,7 +20,7 @@ static const char *const others[] = {
     "templates",  "text",        "total",           "total_cost", "total_environments",
     "ttl_most",   "ttl_usual",   "where",           "who_words",  "words",
     "wait",       "zones_words", "doing",           "number",     "hash",
-    "paused_by",  "everything",
+    "paused_by",  "everything",  "change",
 };
 enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 160 };
 

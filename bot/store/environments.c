@@ -61,6 +61,8 @@ struct environment *environment_from_row(const void *ctx, const struct rows *row
     env->gpus = (int)rows_integer(rows, row, "gpus", 0);
     env->hourly_usd = rows_number(rows, row, "hourly_usd", 0);
     env->monthly_usd = rows_number(rows, row, "monthly_usd", 0);
+    env->change = rows_json(env, rows, row, "change");
+    env->awake = rows_json(env, rows, row, "awake");
     env->now = moment(rows, row, "now");
     return env;
 }

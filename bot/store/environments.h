@@ -38,7 +38,9 @@ struct environment {
                       else NULL */
     int nodes, vcpus, gpus;
     double hourly_usd, monthly_usd;
-    time_t now; /* PostgreSQL's clock when the row was read */
+    cJSON *change; /* the change under way (lifecycle/change.h), else NULL */
+    cJSON *awake;  /* while it sleeps: what it takes when it is awake, else NULL */
+    time_t now;    /* PostgreSQL's clock when the row was read */
 };
 
 enum environment_lock { ENVIRONMENT_READ, ENVIRONMENT_LOCK };
@@ -74,7 +76,7 @@ bool environment_by_name(const void *ctx, struct db *db, const char *team, const
     "extract(epoch FROM e.ended_at) AS ended_at, extract(epoch FROM e.due_at) AS due_at, "         \
     "e.warned_seconds, e.reminded, extract(epoch FROM e.escalated_at) AS escalated_at, "           \
     "e.paused_seconds, e.question, e.break_glass, e.review, e.nodes, e.vcpus, e.gpus, "            \
-    "e.hourly_usd, e.monthly_usd, "                                                                \
+    "e.hourly_usd, e.monthly_usd, e.change, e.awake, "                                             \
     "extract(epoch FROM now()) AS now, e.template_copy"
 struct environment *environment_from_row(const void *ctx, const struct rows *rows, int row);
 

@@ -31,6 +31,7 @@ MIGRATION(011, "011_votes.sql");
 MIGRATION(012, "012_launches.sql");
 MIGRATION(013, "013_queue.sql");
 MIGRATION(014, "014_presented.sql");
+MIGRATION(015, "015_changes.sql");
 
 static const struct {
     int version;
@@ -51,6 +52,7 @@ static const struct {
     {12, "launches", migration_012},
     {13, "queue", migration_013},
     {14, "presented", migration_014},
+    {15, "changes", migration_015},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

@@ -30,7 +30,13 @@ def in_progress(aws, cluster, tags):
 def complete(aws, cluster, tags):
     aws.remove(cluster)
     aws.place(cluster, REGION, tags, addons=ADDONS)
-    aws.place(cluster, REGION, tags, GROUP)
+    aws.place(cluster, REGION, tags, GROUP, group="main", desired=3, min=3, max=3)
+
+
+def other(aws, cluster, tags):
+    """Well, but not with the three nodes that are wanted."""
+    complete(aws, cluster, tags)
+    aws.place(cluster, REGION, tags, GROUP, group="main", desired=2, min=2, max=2)
 
 
 def failed(aws, cluster, tags):
@@ -76,22 +82,32 @@ def unreachable(aws, cluster, tags):
 
 
 STATES = [nothing, in_progress, complete, failed, rolled_back, deleting, no_groups, no_addons,
-          no_cluster, foreign, unreachable]
-CREATE, DELETE, GROUPS, ADD = ("create cluster", "delete cluster", "create nodegroup",
-                               "create addon")
+          no_cluster, other, foreign, unreachable]
+CREATE, DELETE, GROUPS, ADD, SCALE = ("create cluster", "delete cluster", "create nodegroup",
+                                      "create addon", "scale nodegroup")
 # What is begun about it, and where the environment ends.
 CREATING = {
     nothing: ([CREATE], "ready"), in_progress: ([ADD, GROUPS], "ready"), complete: ([], "ready"),
     failed: ([DELETE, CREATE], "ready"), rolled_back: ([DELETE, CREATE], "ready"),
     deleting: ([CREATE], "ready"), no_groups: ([GROUPS], "ready"),
     no_addons: ([ADD, GROUPS], "ready"), no_cluster: ([DELETE, CREATE], "ready"),
-    foreign: ([], "failed"), unreachable: ([], "ready"),
+    foreign: ([], "failed"), unreachable: ([], "ready"), other: ([], "ready"),
 }
 DELETING = {
     nothing: ([], "deleted"), in_progress: ([DELETE], "deleted"), complete: ([DELETE], "deleted"),
     failed: ([DELETE], "deleted"), rolled_back: ([DELETE], "deleted"), deleting: ([], "deleted"),
     no_groups: ([DELETE], "deleted"), no_addons: ([DELETE], "deleted"),
     no_cluster: ([DELETE], "deleted"), foreign: ([], "stuck"), unreachable: ([DELETE], "deleted"),
+    other: ([DELETE], "deleted"),
+}
+# A change to three nodes: what of it has come, and what is said where it has not. None is lost.
+CHANGING = {
+    nothing: ([], "no cluster payments-nothing"), in_progress: ([], "node group of payments-in-progress is not there"),
+    complete: ([], 3), failed: ([], "its log does not say why"),
+    rolled_back: ([], "no cluster payments-rolled-back"), deleting: ([], "no cluster payments-deleting"),
+    no_groups: ([], "node group of payments-no-groups"),
+    no_addons: ([], "node group of payments-no-addons"), no_cluster: ([], "no cluster payments-no-cluster"), foreign: ([], "lacks envbot's tags"),
+    unreachable: ([], 3), other: ([SCALE], 3),
 }
 
 
@@ -128,8 +144,8 @@ def check(c, expected):
     assert done == {name_of(state): calls for state, (calls, _) in expected.items()}
 
 
-def test_both_tables_here_have_every_state():
-    assert set(CREATING) == set(DELETING) == set(STATES)
+def test_all_tables_here_have_every_state():
+    assert set(CREATING) == set(DELETING) == set(CHANGING) == set(STATES)
 
 
 def hold_jobs(c):
@@ -175,3 +191,24 @@ def test_a_deletion_ends_with_nothing_of_ours(company):
     check(c, {state: ([CREATE, *calls], end) for state, (calls, end) in DELETING.items()})
     assert c.eksctl.clusters() == ["payments-foreign"]
     assert c.database.one("SELECT count(*) FROM environments WHERE ended_at IS NULL") == 1
+
+
+def test_a_change_creates_nothing_deletes_nothing_and_loses_nothing(company):
+    c = open_company(company)
+    c.serve()
+    for state in STATES:
+        c.slack.type("U0DEV", "C0GEN", f"create small {name_of(state)} {FREE}")
+    for state in STATES:
+        c.wait_state(name_of(state), "ready", seconds=120)
+    for state in STATES:
+        state(c.eksctl, cluster_of(state), tags(c, name_of(state)))
+        c.slack.type("U0DEV", "C0GEN", f"scale {name_of(state)} 3")
+    for state, (calls, end) in CHANGING.items():
+        row = c.wait_state(name_of(state), "ready", seconds=120)
+        assert c.eksctl.changes(cluster_of(state)) == [CREATE, *calls], name_of(state)
+        if isinstance(end, int):
+            assert (row["parameters"]["nodes"], row["nodes"], row["cause"]) == (end, end, None)
+        else:
+            assert row["parameters"]["nodes"] == 1 and end in row["cause"], (state, row["cause"])
+    assert c.environment_row("foreign")["cause"] in c.slack.wait_for(
+        lambda: "not succeed" in (t := c.thread_text("foreign")) and t, "it is told", 90)

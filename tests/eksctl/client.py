@@ -64,6 +64,11 @@ class Eksctl:
                 found[stack["name"]] = stack
         return found
 
+    def sizes(self, cluster):
+        """Of the cluster's node groups by name: desired, least and most nodes."""
+        return {s["group"]: (s["desired"], s["min"], s["max"]) for s in self.stacks().values()
+                if s["cluster"] == cluster and s["kind"] == "nodegroup"}
+
     def clusters(self):
         return sorted({s["cluster"] for s in self.stacks().values() if s["kind"] == "cluster"})
 

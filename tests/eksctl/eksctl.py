@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 
+import changes
 import state
 from state import Locked, cluster_stack, fault, pace, stacks_of, status
 
@@ -66,6 +67,7 @@ FLAGS = {
                   "--output": VALUE, "--timeout": VALUE},
     "get fargateprofile": {**COMMON, "--cluster": VALUE, "--region": VALUE, "--name": VALUE,
                            "--output": VALUE, "--timeout": VALUE},
+    **{command: {**COMMON, **flags} for command, flags in changes.FLAGS.items()},
     "utils describe-stacks": {**COMMON, "--cluster": VALUE, "--region": VALUE, "--output": VALUE},
     "utils describe-cluster-versions": {**COMMON, "--region": VALUE},
     "version": {"--output": VALUE},
@@ -333,11 +335,9 @@ class Creation:
             tags = {**self.tags, **(group.get("tags") or {}),
                     "alpha.eksctl.io/nodegroup-name": group["name"]}
             self.stack("nodegroup", f"nodegroup-{group['name']}", "managed nodegroup stack",
-                       0.4 / len(self.groups), tags)
-            with Locked() as stacks:
-                stack = cluster_stack(stacks, self.name, self.region)
-                if stack:
-                    stack["nodes"] = stack.get("nodes", 0) + group.get("desiredCapacity", 2)
+                       0.4 / len(self.groups), tags, version=self.version,
+                       **changes.sizes(group), type=(group.get("instanceTypes") or
+                                                     [group.get("instanceType", "m5.large")])[0])
         for profile in self.profiles:
             log(f'creating Fargate profile "{profile["name"]}" on EKS cluster "{self.name}"')
             self.phase("nodegroup")
@@ -520,8 +520,9 @@ def describe(stack):
     endpoint = stack["name"].encode().hex()[-32:].rjust(32, "0").upper()
     return {
         "Name": stack["cluster"], "Version": stack.get("version", "1.34"),
-        "Status": {"CREATE_IN_PROGRESS": "CREATING", "DELETE_IN_PROGRESS": "DELETING",
-                   "CREATE_COMPLETE": "ACTIVE"}.get(status(stack), "FAILED"),
+        "Status": "UPDATING" if stack.get("update") else {
+            "CREATE_IN_PROGRESS": "CREATING", "DELETE_IN_PROGRESS": "DELETING",
+            "CREATE_COMPLETE": "ACTIVE", "UPDATE_COMPLETE": "ACTIVE"}.get(status(stack), "FAILED"),
         "Endpoint": f"https://{endpoint}.gr7.{stack['region']}.eks.amazonaws.com",
         "CreatedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stack["created_at"])),
         "Arn": f"arn:aws:eks:{stack['region']}:111122223333:cluster/{stack['cluster']}",
@@ -635,10 +636,22 @@ def meet(name, region):
         state.record(at=time.time(), pid=os.getpid(), argv=ARGS, beside=other)
 
 
+class Play:
+    """What the commands in changes.py speak with."""
+    log, die, began, show, seconds_of, meet = map(staticmethod,
+                                                  (log, die, began, show, seconds_of, meet))
+    act_out, act_on_question, wait_for_stack = map(staticmethod,
+                                                   (act_out, act_on_question, wait_for_stack))
+    Late, versions = Late, VERSIONS
+
+
 COMMANDS = {"create cluster": create, "create nodegroup": create_nodegroup,
             "create addon": create_addon, "create fargateprofile": create_profile,
-            "get addon": get_addon, "get fargateprofile": get_profile, "delete cluster": delete, "get cluster": get,
-            "get clusters": get, "utils describe-stacks": describe_stacks,
+            "get addon": get_addon, "get fargateprofile": get_profile, "delete cluster": delete,
+            "get cluster": get, "get clusters": get,
+            **{command: lambda flags, play=play: play(Play, flags)
+               for command, play in changes.COMMANDS.items()},
+            "utils describe-stacks": describe_stacks,
             "utils describe-cluster-versions": describe_versions, "version": version}
 
 

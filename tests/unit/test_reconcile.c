@@ -37,6 +37,20 @@ static const struct {
     {INTENT_DELETE, SEEN_NO_CLUSTER, ACTION_DELETE, ACTION_GIVE_UP},
     {INTENT_DELETE, SEEN_FOREIGN, ACTION_LEAVE, ACTION_LEAVE},
     {INTENT_DELETE, SEEN_UNKNOWN, ACTION_WAIT, ACTION_WAIT},
+    {INTENT_CREATE, SEEN_OTHER, ACTION_READY, ACTION_READY},
+    {INTENT_DELETE, SEEN_OTHER, ACTION_DELETE, ACTION_GIVE_UP},
+    {INTENT_CHANGE, SEEN_NOTHING, ACTION_MISS, ACTION_MISS},
+    {INTENT_CHANGE, SEEN_IN_PROGRESS, ACTION_WAIT, ACTION_WAIT},
+    {INTENT_CHANGE, SEEN_COMPLETE, ACTION_READY, ACTION_READY},
+    {INTENT_CHANGE, SEEN_FAILED, ACTION_GIVE_UP, ACTION_GIVE_UP},
+    {INTENT_CHANGE, SEEN_ROLLED_BACK, ACTION_MISS, ACTION_MISS},
+    {INTENT_CHANGE, SEEN_DELETING, ACTION_WAIT, ACTION_WAIT},
+    {INTENT_CHANGE, SEEN_NO_GROUPS, ACTION_MISS, ACTION_MISS},
+    {INTENT_CHANGE, SEEN_NO_ADDONS, ACTION_GIVE_UP, ACTION_GIVE_UP},
+    {INTENT_CHANGE, SEEN_NO_CLUSTER, ACTION_MISS, ACTION_MISS},
+    {INTENT_CHANGE, SEEN_OTHER, ACTION_CHANGE, ACTION_GIVE_UP},
+    {INTENT_CHANGE, SEEN_FOREIGN, ACTION_LEAVE, ACTION_LEAVE},
+    {INTENT_CHANGE, SEEN_UNKNOWN, ACTION_WAIT, ACTION_WAIT},
 };
 enum { WANTED = sizeof wanted / sizeof *wanted };
 
@@ -68,9 +82,14 @@ static void test_what_may_never_happen_in_any_cell(void **unused)
                 enum action action = reconcile(intent, (enum seen)s, t == 1);
                 /* gone is said of nothing alone, ready of what is complete alone */
                 assert_true(action != ACTION_GONE || s == SEEN_NOTHING);
-                assert_true(action != ACTION_READY || s == SEEN_COMPLETE);
-                /* who deletes creates nothing */
-                assert_true(intent != INTENT_DELETE ||
+                assert_true(action != ACTION_READY || s == SEEN_COMPLETE ||
+                            (intent == INTENT_CREATE && s == SEEN_OTHER));
+                /* who changes neither creates nor deletes, and nobody else changes */
+                assert_true(intent == INTENT_CHANGE || action != ACTION_CHANGE);
+                assert_true(intent != INTENT_CHANGE ||
+                            (action != ACTION_DELETE && action != ACTION_GONE));
+                /* who does not create creates nothing */
+                assert_true(intent == INTENT_CREATE ||
                             (action != ACTION_CREATE && action != ACTION_ADD_GROUPS &&
                              action != ACTION_ADD_ADDONS && action != ACTION_CLEAN));
             }

@@ -77,6 +77,10 @@ static void add_extras(cJSON *values)
     json_set_string(values, "who_words", "It can be approved by <@U0APPR>.");
     json_set_string(values, "note_words", " <@U0DEV>, it was reviewed.");
     json_set_string(values, "link_html", "");
+    cJSON *change = cJSON_CreateObject();
+    json_set_string(change, "from", "1");
+    json_set_string(change, "to", "2");
+    json_set(values, "change", change);
     json_set_string(values, "wait", "2 min");
     json_set_string(values, "zones_words", "");
 }

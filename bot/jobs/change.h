@@ -1,0 +1,41 @@
+/* What a change of what runs is to reach, and the next step to it: told from the node groups as
+   they are. Knows no process; work.h runs the steps. */
+#ifndef JOBS_CHANGE_H
+#define JOBS_CHANGE_H
+
+#include "jobs/eksctl.h"
+#include "jobs/reconcile.h"
+#include "lifecycle/change.h"
+
+enum { GOAL_GROUPS_MOST = 30 }; /* as many as EKS allows in a cluster */
+
+/* How the node groups are to be. */
+struct goal {
+    int count;
+    struct goal_group {
+        const char *name;
+        struct eksctl_size size;
+    } groups[GOAL_GROUPS_MOST];
+};
+
+/* As the ClusterConfig says. */
+struct goal goal_of(const cJSON *config);
+
+/* The next step towards the goal. */
+struct change_step {
+    const char *verb; /* "scale"; NULL: nothing is to be done */
+    const char *group;
+    struct eksctl_size size;
+};
+
+/* What the node groups (as `eksctl get nodegroup` lists them) say: SEEN_COMPLETE, SEEN_OTHER with
+   the step that comes next, SEEN_IN_PROGRESS, or SEEN_NO_GROUPS where a wanted one is missing. */
+enum seen change_judge(const struct goal *goal, const cJSON *groups, struct change_step *step);
+
+/* Which end it came to, where it did not succeed: whether all of it is as `before` still. */
+enum change_seen change_end(const struct goal *before, const cJSON *groups);
+
+/* How many nodes all of them are to have. */
+int groups_nodes(const cJSON *groups);
+
+#endif

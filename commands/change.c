@@ -1,0 +1,56 @@
+/* `/env scale`: changes of an environment that runs. */
+#include "commands/commands.h"
+
+#include "commands/quota_check.h"
+#include "lifecycle/change.h"
+#include "lifecycle/view.h"
+
+#include <string.h>
+#include <talloc.h>
+
+/* Plans a change of the locked environment. */
+typedef bool plan_fn(struct call *call, struct environment *env, struct change *change,
+                     struct error *err);
+
+/* What it takes more is reserved in this transaction, so the team's row is locked before the
+   environment's. *out: the environment, with the change begun. */
+static bool begin(struct call *call, const struct environment *seen, plan_fn *plan,
+                  struct environment **out, struct error *err)
+{
+    struct rows *rows = NULL;
+    struct change change;
+    team_use_ask(call, call->db, seen->team, true, &rows);
+    if (!environment_by_id(call, call->db, seen->id, ENVIRONMENT_LOCK, out, err) ||
+        !call_may_or_owns(call, "update", *out, err) || !plan(call, *out, &change, err))
+        return false;
+    struct team_use use = team_use_from_row(rows, 0);
+    struct template_resources more = change_more(&change);
+    cJSON *extra = json_object(call);
+    json_set_string(extra, "by", call->person->name);
+    json_set_format(extra, "by_mention", "<@%s>", call->person->id);
+    return quota_fits_more(call, (*out)->team, &use, &more, err) &&
+           change_begin(call->db, *out, &change, &call->actor, extra, err);
+}
+
+static bool plan_scale(struct call *call, struct environment *env, struct change *change,
+                       struct error *err)
+{
+    return lifecycle_possible(env, EVENT_SCALE, err) &&
+           change_scale(call, env, call->app->templates, words_item(call->words, 1), change, err);
+}
+
+bool scale_run(struct call *call, struct error *err)
+{
+    struct environment *env;
+    if (!words_item(call->words, 1))
+        return error_set(err, ERROR_USAGE, "Say which and how many nodes: `%s scale NAME 3`.",
+                         call->app->config->slack.command);
+    if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
+        !begin(call, env, plan_scale, &env, err))
+        return false;
+    answer(call,
+           talloc_asprintf(call, "*%s* goes from %s to %s nodes. You will hear when it has them.",
+                           env->name, json_string_or_empty(env->change, "from"),
+                           json_string_or_empty(env->change, "to")));
+    return true;
+}
