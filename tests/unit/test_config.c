@@ -75,7 +75,7 @@ static void test_every_problem_at_once_with_its_line_and_remedy(void **state)
         problems,
         "3: slack.handlers: “100” is out of bounds; it goes from 1 to 64\n"
         "9: aws.endpoint_url: must begin with https:// (http:// only on this machine itself)\n"
-        "7: jobs.launcher: “cloud” is not one of local\n"
+        "7: jobs.launcher: “cloud” is not one of local|kubernetes\n"
         "5: jobs.parallel: “four” is not a whole number\n"
         "6: jobs.lease: “soon” is not a length of time; write it like 30m, 8h, 2d or 1w.\n"
         "8: limits.warn_before: “1x” is not a length of time; write it like 30m, 8h, 2d or 1w.\n"
