@@ -89,6 +89,9 @@ struct config {
     int team_count;
 };
 
+/* In a job: what it needs no secret of (Slack, codes) is not read, wherever it stands. */
+extern bool config_of_job;
+
 /* Reads path (NULL: $ENVBOT_CONFIG, else /etc/envbot/envbot.yaml when it is there), then what the
    environment overrides. *out is owned by ctx. On false, *problems is a text of ctx with every
    problem on a line of its own: "file:line: what is wrong; what to do". */

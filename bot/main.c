@@ -9,6 +9,7 @@
 #include "enrol.h"
 #include "jobs/causes.h"
 #include "jobs/job.h"
+#include "jobs/launch_check.h"
 #include "lifecycle/report.h"
 #include "lifecycle/states.h"
 #include "lifecycle/template.h"
@@ -79,6 +80,7 @@ static int job_main(struct arguments *arguments)
     long long id = strtoll(word, &end, 10);
     if (!*word || *end || id <= 0)
         return misuse("`envbot job` takes the number of one job%s.", "");
+    config_of_job = true;
     struct config *config = configuration(arguments);
     return config ? job_run(config, id) : FAILED;
 }
@@ -215,10 +217,14 @@ static int check_main(struct arguments *arguments)
     struct db *db = db_new(ctx, config->database.url, "envbot check", 5000);
     wrong += tell("database", db_connect(db, &err) ? NULL : err.text);
     wrong += check_slack(ctx, config);
-    wrong += tell("eksctl", check_eksctl(config)
-                                ? NULL
-                                : "it is not found or cannot be run: install eksctl, or set "
-                                  "eksctl.path");
+    const char *part;
+    problems = launch_check(ctx, config, &part);
+    wrong += tell(part, problems);
+    if (strcmp(config->jobs.launcher, "local") == 0) /* elsewhere it is in the jobs' image */
+        wrong += tell("eksctl", check_eksctl(config)
+                                    ? NULL
+                                    : "it is not found or cannot be run: install eksctl, or set "
+                                      "eksctl.path");
     wrong += tell("mail", *config->mail.from ? NULL
                                              : "mail.from is not set: nobody gets mail; set it to "
                                                "an address that SES has verified");

@@ -17,10 +17,10 @@ struct local {
     char **environment; /* of the job process */
 };
 
-/* The job process needs the database, the configuration and AWS, and nothing of Slack. */
+/* The job process needs the database, the configuration and AWS, and no secret of anything else. */
 static char **job_environment(const void *ctx)
 {
-    static const char *const kept_back[] = {"SLACK_", "ENVBOT_SLACK_"};
+    static const char *const kept_back[] = {"SLACK_", "ENVBOT_SLACK_", "ENVBOT_APPROVALS_"};
     unsigned count = 0;
     while (environ[count])
         count++;

@@ -45,7 +45,9 @@ def working(cluster, company):
                              "jobs.kubernetes.patience": "2s", **options},
                     templates=templates)
         with open(c.config, encoding="utf-8") as file:
-            configured(cluster, file.read().replace(f"  url: {c.database.url}\n", ""))
+            # As the bot has it, but for the database's address; that file is on no pod.
+            configured(cluster, file.read().replace(f"  url: {c.database.url}\n", "").replace(
+                "slack:\n", "slack:\n  app_token_file: /etc/envbot/slack-app-token\n"))
         secret(cluster, c.database.url)
         return c
     return make
@@ -320,3 +322,47 @@ def test_a_pod_that_died_is_followed_by_another(cluster, working):
     assert [j["metadata"]["name"] for j in jobs(cluster)] == ["envbot-job-1-1", "envbot-job-1-2"]
     assert c.database.one("SELECT attempts FROM jobs") == 2
     assert thread(c, "demo") == ["requested", "approved", "ready"]
+
+
+# ---- envbot check ----
+
+def checked(c):
+    """Its exit code, and what it says of the jobs."""
+    run = c.run("check")
+    lines = run.stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if "  jobs, " in line)
+    more = [line for line in lines[at + 1:] if line.startswith("   ")]
+    return run.returncode, "\n".join([lines[at], *more])
+
+
+def test_check_asks_the_cluster_whether_it_would_take_a_job(cluster, working, hasty):
+    c = working(templates=hasty)
+    code, said = checked(c)
+    assert said == f"ok      jobs, in the namespace envbot of the cluster {cluster.server}"
+    assert code == 0 and jobs(cluster) == [] and refused(cluster) == []
+
+    path = os.path.join(hasty, "kubernetes", "job.yaml")
+    with open(path, encoding="utf-8") as file:
+        whole = file.read()
+
+    def with_template(old, new):
+        assert old in whole
+        with open(path, "w", encoding="utf-8") as changed:
+            changed.write(whole.replace(old, new))
+        found = checked(c)
+        assert found[0] == 1
+        return found[1]
+    assert 'unknown field "spec.backofLimit"' in with_template(
+        "activeDeadlineSeconds:", "backofLimit: 0\n  activeDeadlineSeconds:")
+    assert "must be a quantity" in with_template("cpu: 100m", "cpu: a bit")
+    assert "ENVBOT_DATABASE_URL: a secret does not stand in a manifest" in with_template(
+        "valueFrom: {secretKeyRef: {name: envbot-database, key: url}}", "value: postgresql:///x")
+    run = c.run("serve")
+    assert run.returncode == 1 and "a secret does not stand in a manifest" in run.stderr
+
+    cluster.delete("rolebindings", "envbot", "envbot-jobs")
+    _, said = checked(c)
+    for right in ("create jobs", "get jobs", "list jobs", "delete jobs", "get pods", "list pods"):
+        assert f"envbot may not {right} in the namespace envbot" in said
+    cluster.away()
+    assert "WRONG" in checked(c)[1]

@@ -197,6 +197,37 @@ static void test_teams_have_names_members_and_limits(void **state)
     assert_non_null(strstr(problems, "is not the ARN of a role; it looks like"));
 }
 
+static void test_jobs_in_a_cluster_need_an_image(void **state)
+{
+    char *problems;
+    reads(*state, "jobs: {launcher: kubernetes}\n", &problems);
+    assert_string_equal(problems, "jobs.kubernetes.image: which image the jobs run is not said\n");
+    struct config *config = reads(
+        *state, "jobs: {launcher: kubernetes, kubernetes: {image: a/b:1, keep: 2h}}\n", &problems);
+    assert_string_equal(problems, "");
+    assert_string_equal(config->jobs.kubernetes.namespace, "envbot");
+    assert_int_equal(config->jobs.kubernetes.keep, 7200);
+}
+
+static void test_a_job_reads_no_secret_but_the_databases_address(void **state)
+{
+    char *problems;
+    config_of_job = true;
+    setenv("SLACK_BOT_TOKEN", "xoxb-1", 1);
+    struct config *config = reads(*state,
+                                  "slack: {app_token_file: /nowhere}\n"
+                                  "approvals: {code_key_file: /nowhere}\n"
+                                  "database: {url: postgresql:///x}\n",
+                                  &problems);
+    config_of_job = false;
+    unsetenv("SLACK_BOT_TOKEN");
+    assert_string_equal(problems, "");
+    assert_string_equal(config->slack.bot_token, "");
+    assert_string_equal(config->slack.app_token, "");
+    assert_string_equal(config->approvals.code_key, "");
+    assert_string_equal(config->database.url, "postgresql:///x");
+}
+
 static int set_up(void **state)
 {
     *state = talloc_new(NULL);
@@ -224,6 +255,9 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_teams_have_names_members_and_limits, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_jobs_in_a_cluster_need_an_image, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_job_reads_no_secret_but_the_databases_address,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
