@@ -4,6 +4,7 @@
 #include "base/seal.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "config_settings.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,87 +16,6 @@
 #include <strings.h>
 #include <talloc.h>
 #include <unistd.h>
-
-/* Where a pod finds its service account. */
-#define POD_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
-
-enum kind { TEXT, SECRET, URL, INTEGER, DURATION, BOOLEAN, DURATIONS };
-
-/* Every value but the teams. alias: a variable of that usual name counts where ENVBOT_<PATH> is
-   not set; NAME_file in the file is a path whose contents are the value (secrets only). */
-static const struct setting {
-    const char *path;
-    enum kind kind;
-    size_t offset;
-    const char *otherwise;
-    int64_t least, most;
-    const char *choices; /* "a|b" */
-    const char *alias;
-} settings[] = {
-#define AT(member) offsetof(struct config, member)
-    {"slack.app_token", SECRET, AT(slack.app_token), "", 0, 0, NULL, "SLACK_APP_TOKEN"},
-    {"slack.bot_token", SECRET, AT(slack.bot_token), "", 0, 0, NULL, "SLACK_BOT_TOKEN"},
-    {"slack.api_url", URL, AT(slack.api_url), "https://slack.com/api/", 0, 0, NULL, NULL},
-    {"slack.command", TEXT, AT(slack.command), "/env", 0, 0, NULL, NULL},
-    {"slack.connections", INTEGER, AT(slack.connections), "2", 1, 9, NULL, NULL},
-    {"slack.handlers", INTEGER, AT(slack.handlers), "8", 1, 64, NULL, NULL},
-    {"slack.fallback_blocks", BOOLEAN, AT(slack.fallback_blocks), "false", 0, 0, NULL, NULL},
-    /* Slack: about one message a second a channel; at most one update per 3 s a message. */
-    {"slack.post_interval_ms", INTEGER, AT(slack.post_interval_ms), "1000", 0, 60000, NULL, NULL},
-    {"slack.update_interval_ms", INTEGER, AT(slack.update_interval_ms), "3000", 0, 60000, NULL,
-     NULL},
-    {"database.url", SECRET, AT(database.url), "postgresql:///envbot", 0, 0, NULL, "DATABASE_URL"},
-    {"aws.region", TEXT, AT(aws.region), "eu-central-1", 0, 0, NULL, "AWS_REGION"},
-    {"aws.endpoint_url", URL, AT(aws.endpoint_url), "", 0, 0, NULL, "AWS_ENDPOINT_URL"},
-    {"mail.from", TEXT, AT(mail.from), "", 0, 0, NULL, NULL},
-    {"sns.topic_arn", TEXT, AT(sns.topic_arn), "", 0, 0, NULL, NULL},
-    {"eksctl.path", TEXT, AT(eksctl.path), "eksctl", 0, 0, NULL, NULL},
-    {"eksctl.cfn_role_arn", TEXT, AT(eksctl.cfn_role_arn), "", 0, 0, NULL, NULL},
-    {"eksctl.create_timeout", DURATION, AT(eksctl.create_timeout), "40m", 1, 86400, NULL, NULL},
-    {"eksctl.delete_timeout", DURATION, AT(eksctl.delete_timeout), "60m", 1, 86400, NULL, NULL},
-    {"eksctl.change_timeout", DURATION, AT(eksctl.change_timeout), "65m", 1, 86400, NULL, NULL},
-    {"jobs.launcher", TEXT, AT(jobs.launcher), "local", 0, 0, "local|kubernetes", NULL},
-    {"jobs.parallel", INTEGER, AT(jobs.parallel), "4", 1, 1000, NULL, NULL},
-    {"jobs.per_region", INTEGER, AT(jobs.per_region), "4", 1, 1000, NULL, NULL},
-    /* A team alone never takes the last place of the four. */
-    {"jobs.per_team", INTEGER, AT(jobs.per_team), "3", 1, 1000, NULL, NULL},
-    {"jobs.lease", DURATION, AT(jobs.lease), "45s", 2, 3600, NULL, NULL},
-    {"jobs.heartbeat", DURATION, AT(jobs.heartbeat), "10s", 1, 1200, NULL, NULL},
-    /* eksctl's time-outs bound its waits one by one; this bounds the whole. */
-    {"jobs.deadline", DURATION, AT(jobs.deadline), "2h", 5, 86400, NULL, NULL},
-    {"jobs.delete_tries", INTEGER, AT(jobs.delete_tries), "5", 1, 100, NULL, NULL},
-    {"jobs.retry_after", DURATION, AT(jobs.retry_after), "1m", 1, 86400, NULL, NULL},
-    {"jobs.kubernetes.kubeconfig", TEXT, AT(jobs.kubernetes.kubeconfig), "", 0, 0, NULL,
-     "KUBECONFIG"},
-    {"jobs.kubernetes.context", TEXT, AT(jobs.kubernetes.context), "", 0, 0, NULL, NULL},
-    {"jobs.kubernetes.account", TEXT, AT(jobs.kubernetes.account), POD_ACCOUNT, 0, 0, NULL, NULL},
-    {"jobs.kubernetes.namespace", TEXT, AT(jobs.kubernetes.namespace), "envbot", 0, 0, NULL, NULL},
-    {"jobs.kubernetes.image", TEXT, AT(jobs.kubernetes.image), "", 0, 0, NULL, NULL},
-    {"jobs.kubernetes.service_account", TEXT, AT(jobs.kubernetes.service_account), "envbot-job", 0,
-     0, NULL, NULL},
-    {"jobs.kubernetes.keep", DURATION, AT(jobs.kubernetes.keep), "1h", 0, 31622400, NULL, NULL},
-    {"jobs.kubernetes.patience", DURATION, AT(jobs.kubernetes.patience), "30s", 1, 3600, NULL,
-     NULL},
-    {"rbac.source", TEXT, AT(rbac.source), "files", 0, 0, "files|kubernetes", NULL},
-    {"rbac.kubeconfig", TEXT, AT(rbac.kubeconfig), "", 0, 0, NULL, "KUBECONFIG"},
-    {"rbac.context", TEXT, AT(rbac.context), "", 0, 0, NULL, NULL},
-    {"rbac.account", TEXT, AT(rbac.account), POD_ACCOUNT, 0, 0, NULL, NULL},
-    {"rbac.path", TEXT, AT(rbac.path), "/etc/envbot/rbac", 0, 0, NULL, NULL},
-    {"rbac.allow_guests", BOOLEAN, AT(rbac.allow_guests), "false", 0, 0, NULL, NULL},
-    {"rbac.copy_seconds", INTEGER, AT(rbac.copy_seconds), "60", 0, 60, NULL, NULL},
-    {"rbac.user_name", TEXT, AT(rbac.user_name), "slack", 0, 0, "slack|email", NULL},
-    {"approvals.code_key", SECRET, AT(approvals.code_key), "", 0, 0, NULL, NULL},
-    {"templates", TEXT, AT(templates), "/etc/envbot/templates", 0, 0, NULL, NULL},
-    {"operators.channel", TEXT, AT(operators.channel), "", 0, 0, NULL, NULL},
-    {"http.listen", TEXT, AT(http.listen), "127.0.0.1:8080", 0, 0, NULL, NULL},
-    {"limits.default_ttl", DURATION, AT(limits.default_ttl), "8h", 1, 31622400, NULL, NULL},
-    {"limits.max_ttl", DURATION, AT(limits.max_ttl), "7d", 1, 31622400, NULL, NULL},
-    {"limits.request_lapses", DURATION, AT(limits.request_lapses), "24h", 1, 31622400, NULL, NULL},
-    {"limits.warn_before", DURATIONS, AT(limits.warn_before), "24h 1h", 0, 0, NULL, NULL},
-    {"log.level", TEXT, AT(log.level), "info", 0, 0, "error|warn|info|debug", NULL},
-#undef AT
-};
-enum { SETTINGS = sizeof settings / sizeof *settings };
 
 bool config_of_job = false;
 
@@ -397,8 +317,8 @@ static bool known_path(const char *path, bool *leads_on)
 {
     size_t length = strlen(path);
     *leads_on = false;
-    for (size_t i = 0; i < SETTINGS; i++) {
-        const struct setting *s = &settings[i];
+    for (size_t i = 0; i < config_setting_count; i++) {
+        const struct setting *s = &config_settings[i];
         size_t whole = strlen(s->path);
         if (strcmp(s->path, path) == 0)
             return true;
@@ -418,10 +338,12 @@ static void find_unknown(struct reading *r, const cJSON *mapping, const char *pr
         char *path = talloc_asprintf(r->config, "%s%s", prefix, each->string);
         bool leads_on;
         if (!known_path(path, &leads_on)) {
-            const char *names[SETTINGS + 1] = {"teams"};
-            for (size_t i = 0; i < SETTINGS; i++)
-                names[i + 1] = settings[i].path;
-            const char *near = text_nearest(path, names, SETTINGS + 1);
+            const char **names =
+                talloc_array(path, const char *, (unsigned)config_setting_count + 1);
+            names[0] = "teams";
+            for (size_t i = 0; i < config_setting_count; i++)
+                names[i + 1] = config_settings[i].path;
+            const char *near = text_nearest(path, names, config_setting_count + 1);
             problem(r, each, "%s is not a setting%s%s%s", path,
                     near ? "; did you mean " : "; take it out", near ? near : "", near ? "?" : "");
         } else if (leads_on && cJSON_IsObject(each)) {
@@ -473,8 +395,8 @@ bool config_read(const void *ctx, const char *path, struct config **out, char **
         r.tree = &trees[0];
     else if (count > 0)
         problem(&r, NULL, "%s: a mapping of settings is wanted", path);
-    for (size_t i = 0; i < SETTINGS; i++)
-        read_setting(&r, &settings[i]);
+    for (size_t i = 0; i < config_setting_count; i++)
+        read_setting(&r, &config_settings[i]);
     read_teams(&r);
     if (r.tree)
         find_unknown(&r, r.tree->root, "");

@@ -1,5 +1,5 @@
 /* envbot.yaml and the environment, as one struct. The design of every value stands in the table in
-   config.c: its path, its type, its default and its bounds. */
+   config_settings.c: its path, its type, its default and its bounds. */
 #ifndef CONFIG_H
 #define CONFIG_H
 

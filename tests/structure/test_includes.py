@@ -8,7 +8,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # file of bot/ is a room by itself (bot/config.c and bot/config.h are the room "config").
 MAY_INCLUDE = {
     "base":      "",
-    "config":    "base",
+    "config":    "base config_settings",
+    "config_settings": "config",
     "store":     "base",
     "slack":     "base",
     "aws":       "base",
