@@ -141,7 +141,7 @@ WORKERS := 4
 e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py for some of them)
 	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
-	    --dist load $(TESTS)
+	    --dist loadgroup $(TESTS)
 
 # What strangers write is read by these; clang's libFuzzer writes more of it than anybody would.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzers/%,$(wildcard tests/fuzz/*.c))

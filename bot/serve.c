@@ -37,10 +37,16 @@
 enum { HANDLER_STATEMENT_MS = 5000, HANDLER_SLACK_MS = 2400, BACKGROUND_STATEMENT_MS = 30000 };
 enum { STOP_SECONDS = 9 }; /* SIGTERM promises an end within 10 */
 
-/* Envelopes on their way from the socket's thread to the handlers. */
+/* Envelopes on their way from the socket's thread to the handlers. Of the handlers that wait, the
+   one that worked last is called: its connection is open and has its statements prepared, and as
+   many connections to PostgreSQL stay as work is done side by side. */
 struct queue {
     pthread_mutex_t lock;
-    pthread_cond_t filled;
+    struct idle {
+        pthread_cond_t woken;
+        bool called;
+        struct idle *next;
+    } * idle;
     struct waiting {
         struct envelope_raw *raw;
         struct waiting *next;
@@ -72,6 +78,26 @@ static struct socket *the_socket; /* for the signal handler alone */
 
 /* ---- the queue ---- */
 
+/* With the lock. */
+static void call_one(struct queue *queue)
+{
+    struct idle *one = queue->idle;
+    if (!one)
+        return;
+    queue->idle = one->next;
+    one->called = true;
+    pthread_cond_signal(&one->woken);
+}
+
+static void wait_for_call(struct queue *queue, struct idle *self)
+{
+    self->called = false;
+    self->next = queue->idle;
+    queue->idle = self;
+    while (!self->called)
+        pthread_cond_wait(&self->woken, &queue->lock);
+}
+
 static void queue_add(void *user, struct envelope_raw *raw)
 {
     struct server *server = user;
@@ -82,17 +108,17 @@ static void queue_add(void *user, struct envelope_raw *raw)
     pthread_mutex_lock(&server->queue.lock);
     *server->queue.last = entry;
     server->queue.last = &entry->next;
-    pthread_cond_signal(&server->queue.filled);
+    call_one(&server->queue);
     pthread_mutex_unlock(&server->queue.lock);
 }
 
 /* NULL when the queue is closed and empty. */
-static struct envelope_raw *queue_take(struct queue *queue)
+static struct envelope_raw *queue_take(struct queue *queue, struct idle *self)
 {
     struct envelope_raw *raw = NULL;
     pthread_mutex_lock(&queue->lock);
     while (!queue->first && !queue->closed)
-        pthread_cond_wait(&queue->filled, &queue->lock);
+        wait_for_call(queue, self);
     struct waiting *entry = queue->first;
     if (entry) {
         raw = entry->raw;
@@ -109,7 +135,8 @@ static void queue_close(struct queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
     queue->closed = true;
-    pthread_cond_broadcast(&queue->filled);
+    while (queue->idle)
+        call_one(queue);
     pthread_mutex_unlock(&queue->lock);
 }
 
@@ -135,11 +162,13 @@ static void *handler_thread(void *user)
         tools.kube = kube_new(ctx, &(struct kube_options){server->config->rbac.kubeconfig,
                                                           server->config->rbac.context,
                                                           server->config->rbac.account, "rbac"});
+    struct idle self = {.woken = PTHREAD_COND_INITIALIZER};
     struct envelope_raw *raw;
-    while ((raw = queue_take(&server->queue))) {
+    while ((raw = queue_take(&server->queue, &self))) {
         const char *type, *result = dispatch(&tools, raw, ack, server, &type);
         series_add(metric_series(server->envelopes, type, result, NULL), 1);
     }
+    pthread_cond_destroy(&self.woken);
     talloc_free(ctx);
     return NULL;
 }
@@ -447,9 +476,7 @@ int serve(const struct config *config)
     server->app.config = config;
     server->queue.last = &server->queue.first;
     pthread_mutex_init(&server->queue.lock, NULL);
-    pthread_cond_init(&server->queue.filled, NULL);
     int code = run(server);
-    pthread_cond_destroy(&server->queue.filled);
     pthread_mutex_destroy(&server->queue.lock);
     talloc_free(server);
     curl_global_cleanup();

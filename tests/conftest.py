@@ -34,6 +34,28 @@ def kubernetes(tmp_path):
     program.stop()
 
 
+# What takes long goes first, so that no worker is left alone with it at the end.
+LONG = ["test_page", "test_page_content", "test_database_away", "test_past", "test_hostile", "test_demo",
+        "test_slack_faults", "test_failures", "test_crash", "test_twice", "test_connections",
+        "test_quota_race", "test_cluster_rules", "test_waiting", "test_audit"]
+
+
+def group(item):
+    """Tests that share what is long in the making stay with one worker; None: it may go anywhere."""
+    if "driver" in item.fixturenames:
+        return "the browser"
+    of_module = any(made[-1].scope == "module" for made in item._fixtureinfo.name2fixturedefs.values())
+    return item.path.stem if of_module else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: (LONG + [item.path.stem]).index(item.path.stem))
+    for item in items:
+        if group(item):
+            item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
 numbers = itertools.count(1)
 
 
