@@ -4,15 +4,13 @@ The first argument is the folder that plays AWS (state.py); install.py makes a p
 starts more often than anything else in the tests, so it imports no more than it must.
 """
 
-import json
 import os
-import re
-import signal
 import sys
 import time
 
 import changes
 import state
+from quick_json import dumps, indented
 from state import Locked, cluster_stack, fault, pace, stacks_of, status
 
 ARGS = sys.argv[2:]
@@ -110,7 +108,7 @@ def check_values(known, flags):
                 "invalid syntax")
     if flags.get("--color", "true") not in ("true", "false", "fabulous"):
         die(f'invalid argument "{flags["--color"]}" for "-C, --color" flag')
-    if not re.fullmatch(r"[0-5]", flags.get("--verbose", "3")):
+    if flags.get("--verbose", "3") not in tuple("012345"):
         die(f'invalid argument "{flags["--verbose"]}" for "-v, --verbose" flag')
     if "--timeout" in flags and seconds_of(flags["--timeout"]) is None:
         die(f'invalid argument "{flags["--timeout"]}" for "--timeout" flag: time: invalid duration '
@@ -122,6 +120,7 @@ def check_values(known, flags):
 
 def seconds_of(text):
     """Go's durations, as far as people write them: 40m, 1h30m, 90s. None: that is none."""
+    import re
     parts = re.findall(r"([0-9.]+)(h|ms|m|s)", text)
     if not parts or "".join(n + u for n, u in parts) != text:
         return None
@@ -145,7 +144,7 @@ def act_out(entry, failure):
         while True:
             time.sleep(3600)
     if entry["do"] == "crash":
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), 9)  # SIGKILL; the module signal is slow to read
     if entry["do"] == "expired_token":
         log("ExpiredToken: The security token included in the request is expired\n"
             "\tstatus code: 403, request id: 00000000-0000-0000-0000-000000000000", "✖")
@@ -185,7 +184,7 @@ def wait_for_stack(key, label, seconds, limit):
         if time.time() - said >= tick:
             said = time.time()
             log(f'waiting for CloudFormation stack "{label}"')
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 # -- create ---------------------------------------------------------------------------------------
@@ -532,7 +531,7 @@ def describe(stack):
 def show(flags, items, columns):
     """Items as JSON, or as the table of those columns."""
     if flags.get("--output") == "json":
-        print(json.dumps(items, indent=4))
+        print(indented(items))
         return
     print("\t".join(title for title, _ in columns))
     for item in items or []:
@@ -611,14 +610,14 @@ def get_profile(flags):
 
 def describe_versions(_):
     began()
-    print(json.dumps({"clusterVersions": [
+    print(indented({"clusterVersions": [
         {"ClusterVersion": v, "DefaultVersion": v == "1.34", "VersionStatus": "STANDARD_SUPPORT"}
-        for v in VERSIONS]}, indent=4))
+        for v in VERSIONS]}))
 
 
 def version(flags):
     if flags.get("--output") == "json":
-        print(json.dumps({"Version": VERSION, "PreReleaseID": "", "Metadata": {}}))
+        print(dumps({"Version": VERSION, "PreReleaseID": "", "Metadata": {}}))
     else:
         print(VERSION)
 

@@ -7,11 +7,11 @@ README.md.
 """
 
 import fcntl
-import fnmatch
-import json
 import os
 import sys
 import time
+
+from quick_json import dumps, loads
 
 STATE = sys.argv[1]
 held = []  # files that stay open to the end
@@ -29,10 +29,10 @@ class Locked:
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         try:
             with open(path("stacks.json")) as file:
-                self.stacks = json.load(file)
+                self.stacks = loads(file.read())
         except FileNotFoundError:
             self.stacks = {}
-        self.before = json.dumps(self.stacks)
+        self.before = dumps(self.stacks)
         for stack in self.stacks.values():
             settle(stack)
             if stack["kind"] == "nodegroup" and "group" not in stack:  # a test placed it
@@ -41,9 +41,9 @@ class Locked:
         return self.stacks
 
     def __exit__(self, *_):
-        if json.dumps(self.stacks) != self.before:
+        if dumps(self.stacks) != self.before:
             with open(path("stacks.json.new"), "w") as file:
-                json.dump(self.stacks, file, indent=1)
+                file.write(dumps(self.stacks))
             os.rename(path("stacks.json.new"), path("stacks.json"))
         self.lock.close()
 
@@ -51,9 +51,16 @@ class Locked:
 def pace():
     try:
         with open(path("pace.json")) as file:
-            return json.load(file)
+            return loads(file.read())
     except FileNotFoundError:
         return {}
+
+
+def matches(name, pattern):
+    if pattern == "*":
+        return True
+    import fnmatch
+    return fnmatch.fnmatch(name, pattern)
 
 
 def fault(command, name, phase=None):
@@ -62,7 +69,7 @@ def fault(command, name, phase=None):
         fcntl.flock(lock, fcntl.LOCK_EX)
         settings = pace()
         for entry in settings.get("faults", []):
-            if entry["command"] != command or not fnmatch.fnmatch(name, entry.get("match", "*")):
+            if entry["command"] != command or not matches(name, entry.get("match", "*")):
                 continue
             if phase != entry.get("phase") or entry.get("count", 1) <= 0:
                 continue
@@ -75,13 +82,13 @@ def fault(command, name, phase=None):
 def record(**fields):
     with open(path("calls.jsonl"), "a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(json.dumps(fields) + "\n")
+        file.write(dumps(fields) + "\n")
 
 
 def note(did, key, tags, seconds):
     """What is done to a stack, in AWS's own order (under its lock): CloudTrail, so to say."""
     with open(path("trail.jsonl"), "a") as file:
-        file.write(json.dumps({"at": time.time(), "pid": os.getpid(), "did": did, "stack": key,
+        file.write(dumps({"at": time.time(), "pid": os.getpid(), "did": did, "stack": key,
                                "tags": tags, "seconds": seconds}) + "\n")
 
 
@@ -191,5 +198,5 @@ def take_one(name):
 
 def write_pace(settings):
     with open(path("pace.json.new"), "w") as file:
-        json.dump(settings, file)
+        file.write(dumps(settings))
     os.rename(path("pace.json.new"), path("pace.json"))
