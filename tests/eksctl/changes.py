@@ -5,7 +5,6 @@ A managed node group is scaled by EKS (UpdateNodegroupConfig), not by its stack;
 its stack. What was begun goes on when eksctl is killed.
 """
 
-import re
 import time
 
 import state
@@ -84,7 +83,7 @@ def numbers(play, flags):
     for flag, short, key in (("--nodes", "N", "desired"), ("--nodes-min", "m", "min"),
                              ("--nodes-max", "M", "max")):
         if flag in flags:
-            if not re.fullmatch(r"-?[0-9]+", flags[flag]):
+            if not flags[flag].removeprefix("-").isdecimal():
                 play.die(f'invalid argument "{flags[flag]}" for "-{short}, {flag}" flag: '
                          f'strconv.ParseInt: parsing "{flags[flag]}": invalid syntax')
             given[key] = int(flags[flag])
