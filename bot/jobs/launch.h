@@ -52,6 +52,9 @@ struct launch {
        fills trouble, which is TROUBLE_NONE before. True: it was started now. Twice does no harm:
        the job's row is claimed once. */
     bool (*start)(void *state, const struct launch_job *job, struct trouble *trouble);
+    /* Ends what was started for jobs that are over without it; NULL: nothing can be left. Called
+       at each look at the queue, outside of a transaction. */
+    void (*tidy)(void *state, struct db *db);
     /* Of what it depends on; NULL: nothing. */
     struct breaker *(*breaker)(void *state);
 };

@@ -1,6 +1,7 @@
 #include "jobs/launch.h"
 
 #include "base/breaker.h"
+#include "base/http_client.h"
 #include "base/kube.h"
 #include "base/log.h"
 #include "jobs/manifest.h"
@@ -13,10 +14,11 @@
 #include <time.h>
 
 /* A call of the API server may take so long. Who did not come back FORGET_S long waits for nothing
-   any more. What is left of an earlier run has OVERDUE_S to end: a pod's grace and the node's own
-   time; what cannot be reached then ends by its own clock, before its lease does, and AWS's names
-   are the fence. A Job that failed is made anew after FAILED_S, then twice as long. */
-enum { CALL_MS = 5000, FORGET_S = 60, OVERDUE_S = 120, FAILED_S = 10, FAILED_MOST_S = 300 };
+   any more. What is left of an earlier run has its pod's grace OVERDUE times to end, for the node
+   is slow, too; what cannot be reached then ends by its own clock, before its lease does, and AWS's
+   names are the fence. A Job that failed is made anew after FAILED_S, then twice as long. */
+enum { CALL_MS = 5000, FORGET_S = 60, OVERDUE = 4, FAILED_S = 10, FAILED_MOST_S = 300 };
+enum { PAGE = 500, PAGES_MOST = 20 };
 
 /* A job that has not started yet. */
 struct waiting {
@@ -35,6 +37,8 @@ struct kubernetes {
     cJSON *manifest;
     struct kube *kube;
     struct breaker *breaker;
+    time_t overdue;      /* seconds after which nothing waits for an earlier run any more */
+    time_t tidied;       /* when it was last looked for what nobody waits for */
     time_t not_before;   /* the server wants no calls until then */
     struct trouble last; /* that kept us from it, while the breaker is open or it wants patience */
     struct waiting *waiting;
@@ -58,6 +62,8 @@ static void *begin(const void *ctx, const struct config *config, struct metrics 
                               config->jobs.kubernetes.kubeconfig, config->jobs.kubernetes.context,
                               config->jobs.kubernetes.account, "jobs.kubernetes"});
     if (k->manifest) {
+        static const char grace[] = "spec.template.spec.terminationGracePeriodSeconds";
+        k->overdue = OVERDUE * (time_t)json_integer(k->manifest, grace, 30);
         k->breaker = breaker_new(k, &cluster, metrics);
         return k;
     }
@@ -176,7 +182,7 @@ static bool end_job(void *ctx, struct kubernetes *k, const cJSON *old, struct tr
                                .path = jobs_path(ctx, k, talloc_asprintf(ctx, "/%s", name)),
                                .body = options,
                                .repeatable = true};
-    log_info("ending the pod of an earlier run", "name", name);
+    log_info("ending a Job and its pod", "name", name);
     return call(ctx, k, &delete, 1, 404, trouble);
 }
 
@@ -218,7 +224,7 @@ static bool leaves(void *ctx, struct kubernetes *k, struct waiting *w, const str
         if (!end_job(ctx, k, pods->to_end[i], trouble))
             return true;
     trouble_set(trouble, TROUBLE_OLD_POD, "%s", pods->earlier);
-    return w->seen - w->leaving_since < OVERDUE_S;
+    return w->seen - w->leaving_since < k->overdue;
 }
 
 /* Whether it is too early to make another Job after those that came to nothing. */
@@ -284,4 +290,64 @@ static bool start(void *state, const struct launch_job *job, struct trouble *tro
     return started;
 }
 
-const struct launch launch_kubernetes = {"kubernetes", 2, begin, start, breaker_of};
+/* ---- what nobody waits for ---- */
+
+/* Adds to jobs those that have not ended, from all pages. False when the list cannot be read now; a
+   page may be too old to be gone on from (410): the next time begins anew. */
+static bool list_live(void *ctx, struct kubernetes *k, cJSON *jobs, char **ids)
+{
+    const char *token = "";
+    for (int page = 0; token && page < PAGES_MOST; page++) {
+        struct trouble trouble = {0};
+        const cJSON *each;
+        char *query = talloc_asprintf(
+            ctx, "?labelSelector=app.kubernetes.io%%2Fmanaged-by%%3Denvbot&limit=%d%s%s", PAGE,
+            *token ? "&continue=" : "", http_escape(ctx, token));
+        struct kube_call list = {
+            .method = "GET", .path = jobs_path(ctx, k, query), .repeatable = true};
+        if (!call(ctx, k, &list, 1, 0, &trouble))
+            return false;
+        cJSON_ArrayForEach (each, cJSON_GetObjectItemCaseSensitive(list.answer, "items")) {
+            int64_t id = pods_live_job(each);
+            if (!id)
+                continue;
+            cJSON_AddItemToArray(jobs, cJSON_Duplicate(each, true));
+            *ids = talloc_asprintf_append(*ids, "%s%" PRId64, **ids ? "," : "", id);
+        }
+        token = json_string(list.answer, "metadata.continue");
+        token = token && *token ? token : NULL;
+    }
+    return true;
+}
+
+/* A Job whose row is over and which has not ended waits for nothing: its pod cannot start, and
+   would find nothing to do. That its labels name the row's environment, too, spares what another
+   envbot made. */
+static void tidy(void *state, struct db *db)
+{
+    struct kubernetes *k = state;
+    time_t now = monotonic();
+    if (now - k->tidied < k->config->jobs.kubernetes.patience || now < k->not_before ||
+        breaker_state(k->breaker) != BREAKER_CLOSED)
+        return;
+    k->tidied = now;
+    void *ctx = talloc_new(NULL);
+    cJSON *live = json_array(ctx);
+    char *ids = talloc_strdup(ctx, "");
+    struct error err = {0};
+    struct rows *over = NULL;
+    if (list_live(ctx, k, live, &ids) && *ids)
+        over = launches_over(ctx, db, talloc_asprintf(ctx, "{%s}", ids),
+                             k->config->jobs.kubernetes.patience, &err);
+    for (int i = 0; over && i < rows_count(over); i++) {
+        struct trouble trouble = {0};
+        const cJSON *each;
+        cJSON_ArrayForEach (each, live)
+            if (pods_live_job(each) == rows_integer(over, i, "id", 0) &&
+                pods_is_for(each, rows_text(over, i, "team"), rows_text(over, i, "name")))
+                end_job(ctx, k, each, &trouble);
+    }
+    talloc_free(ctx);
+}
+
+const struct launch launch_kubernetes = {"kubernetes", 2, begin, start, tidy, breaker_of};

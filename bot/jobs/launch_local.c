@@ -94,4 +94,4 @@ static bool start(void *state, const struct launch_job *wanted, struct trouble *
     return ok;
 }
 
-const struct launch launch_local = {"local", 5, begin, start, NULL};
+const struct launch launch_local = {"local", 5, begin, start, NULL, NULL};

@@ -128,6 +128,8 @@ static bool pass(struct launcher *launcher, struct db *db, struct error *err)
         launcher->started[slot].at = now.tv_sec;
         ok = start_job(launcher, db, ids[i], err);
     }
+    if (ok && launcher->launch->tidy)
+        launcher->launch->tidy(launcher->launch_state, db);
     talloc_free(ctx);
     return ok;
 }

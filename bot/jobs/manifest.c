@@ -45,8 +45,8 @@ static void label(cJSON *metadata, const struct launch_job *job)
     snprintf(number, sizeof number, "%" PRId64, job->next);
     add_label(labels, MANIFEST_TRY_LABEL, number);
     add_label(labels, "envbot.dev/kind", job->kind);
-    add_label(labels, "envbot.dev/team", job->team);
-    add_label(labels, "envbot.dev/environment", job->name);
+    add_label(labels, MANIFEST_TEAM_LABEL, job->team);
+    add_label(labels, MANIFEST_ENVIRONMENT_LABEL, job->name);
     add_label(labels, "envbot.dev/owner", job->owner);
 }
 

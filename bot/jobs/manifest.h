@@ -8,6 +8,8 @@
 
 #define MANIFEST_JOB_LABEL "envbot.dev/job"
 #define MANIFEST_TRY_LABEL "envbot.dev/try"
+#define MANIFEST_TEAM_LABEL "envbot.dev/team"
+#define MANIFEST_ENVIRONMENT_LABEL "envbot.dev/environment"
 
 /* Reads and checks it. NULL with err: ERROR_CONFIG, what is wrong and where. Owned by ctx. */
 cJSON *manifest_read(const void *ctx, const struct config *config, struct error *err);

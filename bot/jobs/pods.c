@@ -188,3 +188,16 @@ struct pods pods_read(const cJSON *jobs, const cJSON *pods, const struct launch_
         look_at_current(&found, pods);
     return found;
 }
+
+int64_t pods_live_job(const cJSON *job)
+{
+    if (has_ended(job) || json_at(job, "metadata.deletionTimestamp"))
+        return 0;
+    return strtoll(label_of(job, MANIFEST_JOB_LABEL), NULL, 10);
+}
+
+bool pods_is_for(const cJSON *job, const char *team, const char *name)
+{
+    return strcmp(label_of(job, MANIFEST_TEAM_LABEL), team) == 0 &&
+           strcmp(label_of(job, MANIFEST_ENVIRONMENT_LABEL), name) == 0;
+}

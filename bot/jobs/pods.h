@@ -22,4 +22,9 @@ struct pods {
 /* jobs and pods: the items of both lists, which must outlive the result. */
 struct pods pods_read(const cJSON *jobs, const cJSON *pods, const struct launch_job *job);
 
+/* The number of the job that a Job is for, when it has neither ended nor is being deleted; else 0.
+ */
+int64_t pods_live_job(const cJSON *job);
+bool pods_is_for(const cJSON *job, const char *team, const char *name);
+
 #endif

@@ -56,3 +56,16 @@ bool launch_held_up(struct db *db, const struct launch_job *job, const char *tro
     talloc_free(tmp);
     return rows != NULL;
 }
+
+struct rows *launches_over(const void *ctx, struct db *db, const char *ids, int64_t seconds,
+                           struct error *err)
+{
+    char *text = talloc_asprintf(ctx, "%" PRId64, seconds);
+    return db_query(ctx, db, err,
+                    "SELECT j.id, e.team, e.name FROM jobs j"
+                    " JOIN environments e ON e.id = j.environment"
+                    " WHERE j.id = ANY ($1::bigint[])"
+                    " AND j.state IN ('done', 'failed', 'cancelled') AND j.finished_at <"
+                    " now() - make_interval(secs => $2::double precision)",
+                    P(ids, text));
+}

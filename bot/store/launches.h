@@ -20,4 +20,9 @@ bool launch_job_read(const void *ctx, struct db *db, int64_t id, struct launch_j
 bool launch_held_up(struct db *db, const struct launch_job *job, const char *trouble, bool *news,
                     bool *first, struct error *err);
 
+/* Of the jobs with these ids ("{17,18}") those that came to their end at least so many seconds ago:
+   id, team, name. Owned by ctx; NULL with err. */
+struct rows *launches_over(const void *ctx, struct db *db, const char *ids, int64_t seconds,
+                           struct error *err);
+
 #endif

@@ -310,6 +310,47 @@ def test_the_pod_of_who_lost_the_lease_is_gone_before_another_begins(cluster, wo
     assert c.eksctl.clusters() == ["payments-demo"]
 
 
+def test_a_pod_that_cannot_be_reached_is_told_of_and_not_waited_for_for_ever(cluster, working, hasty):
+    c = working(templates=hasty, **{"jobs.kubernetes.patience": "1s"})
+    c.eksctl.set_pace(create_seconds=3)
+    c.serve()
+    ask(c)
+    c.approve("demo")
+    c.slack.wait_for(lambda: c.eksctl.calls("create"), "eksctl runs", 30)
+    cluster.change(lost=True)  # its node: nothing comes from there, and nothing ends there
+    frozen = processes(cluster)[0]["pid"]
+    os.kill(frozen, signal.SIGSTOP)
+    wait_held_up(c, "demo", "worked on it before does not end")
+    c.slack.wait_for(lambda: "envbot-job-1-2" in [j["metadata"]["name"] for j in jobs(cluster)],
+                     "the next one is made", 30)
+    cluster.change(lost=False)
+    c.wait_state("demo", "ready", seconds=60)
+    assert c.eksctl.clusters() == ["payments-demo"]
+    assert c.database.one("SELECT fence FROM jobs") == 2
+
+
+def test_a_job_that_nobody_waits_for_any_more_is_taken_away(cluster, working):
+    c = working(**{"jobs.kubernetes.patience": "1s"})
+    cluster.change(image=IMAGE, runs=None)
+    c.serve()
+    ask(c)
+    c.approve("demo")
+    wait_held_up(c, "demo", "cannot be fetched")
+    made = jobs(cluster)[0]
+    c.slack.type("U0DEV", "C0GEN", "delete demo")
+    # Another envbot's, which counts its jobs by itself, stays where it is.
+    cluster.make({"apiVersion": "batch/v1", "kind": "Job", "spec": {
+        "backoffLimit": 0, "template": {"spec": made["spec"]["template"]["spec"]}}, "metadata": {
+            "name": "foreign", "namespace": "envbot",
+            "labels": {**made["metadata"]["labels"], "envbot.dev/environment": "other"}}})
+    c.slack.wait_for(lambda: "envbot-job-1-1" not in [j["metadata"]["name"] for j in jobs(cluster)],
+                     "the Job is taken away", 30)
+    assert "foreign" in [j["metadata"]["name"] for j in jobs(cluster)]
+    provide(cluster)
+    c.wait_state("demo", "deleted", seconds=60)
+    assert c.eksctl.calls("create") == [] and refused(cluster) == []
+
+
 def test_a_pod_that_died_is_followed_by_another(cluster, working):
     c = working()
     c.eksctl.set_pace(create_seconds=2)

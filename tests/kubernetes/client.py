@@ -10,7 +10,7 @@ import urllib.request
 
 KINDS = {"Namespace": "namespaces", "ServiceAccount": "serviceaccounts", "Secret": "secrets",
          "ConfigMap": "configmaps", "ResourceQuota": "resourcequotas", "Role": "roles",
-         "RoleBinding": "rolebindings"}
+         "RoleBinding": "rolebindings", "Job": "jobs"}
 GROUPS = {**dict.fromkeys([*KINDS.values(), "pods"], "api/v1"), "jobs": "apis/batch/v1",
           **dict.fromkeys(["roles", "rolebindings"], "apis/rbac.authorization.k8s.io/v1")}
 
