@@ -1,4 +1,4 @@
-/* `/env scale`: changes of an environment that runs. */
+/* `/env scale`, `sleep` and `wake`, typed and clicked: changes of an environment that runs. */
 #include "commands/commands.h"
 
 #include "commands/quota_check.h"
@@ -53,4 +53,53 @@ bool scale_run(struct call *call, struct error *err)
                            env->name, json_string_or_empty(env->change, "from"),
                            json_string_or_empty(env->change, "to")));
     return true;
+}
+
+static bool plan_sleep(struct call *call, struct environment *env, struct change *change,
+                       struct error *err)
+{
+    if (strcmp(env->state, "asleep") == 0)
+        return error_set(err, ERROR_CONFLICT, "%s is asleep already.", env->name);
+    return lifecycle_possible(env, EVENT_SLEEP, err) &&
+           change_sleep(call, env, call->app->templates, change, err);
+}
+
+bool sleep_run(struct call *call, struct error *err)
+{
+    struct environment *env;
+    if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
+        !begin(call, env, plan_sleep, &env, err))
+        return false;
+    answer(call, talloc_asprintf(call,
+                                 "*%s* goes to sleep: its nodes go, and what runs on them. "
+                                 "`%s wake %s` brings them back.",
+                                 env->name, call->app->config->slack.command, env->name));
+    return true;
+}
+
+static bool plan_wake(struct call *call, struct environment *env, struct change *change,
+                      struct error *err)
+{
+    return lifecycle_possible(env, EVENT_WAKE, err) && change_wake(call, env, change, err);
+}
+
+static bool wake(struct call *call, struct environment *env, struct error *err)
+{
+    if (!begin(call, env, plan_wake, &env, err))
+        return false;
+    answer(call, talloc_asprintf(call, "*%s* wakes up. You will hear when its nodes are back.",
+                                 env->name));
+    return true;
+}
+
+bool wake_run(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment(call, ENVIRONMENT_READ, &env, err) && wake(call, env, err);
+}
+
+bool wake_click(struct call *call, struct error *err)
+{
+    struct environment *env;
+    return call_environment_by_value(call, ENVIRONMENT_READ, &env, err) && wake(call, env, err);
 }

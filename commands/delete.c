@@ -40,7 +40,7 @@ static bool withdraw(struct call *call, struct environment *env, struct error *e
         !call_may(call, "delete", "environments", env->team, env->template, err))
         return false;
     if (strcmp(env->state, "queued") == 0 || strcmp(env->state, "creating") == 0 ||
-        strcmp(env->state, "ready") == 0)
+        state_runs(env->state))
         return error_set(err, ERROR_CONFLICT, "%s is approved already. `%s delete %s` ends it.",
                          env->name, call->app->config->slack.command, env->name);
     if (!lifecycle_take(call->db, env, EVENT_WITHDRAW, &call->actor, by(call), err))

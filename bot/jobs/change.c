@@ -23,6 +23,14 @@ struct goal goal_of(const cJSON *config)
     return goal;
 }
 
+struct goal goal_asleep(const struct goal *awake)
+{
+    struct goal goal = *awake;
+    for (int i = 0; i < goal.count; i++)
+        goal.groups[i].size = (struct eksctl_size){0, 0, 1}; /* EKS wants a maximum of at least 1 */
+    return goal;
+}
+
 static const cJSON *find(const cJSON *groups, const char *name)
 {
     const cJSON *each;

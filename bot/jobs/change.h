@@ -20,6 +20,8 @@ struct goal {
 
 /* As the ClusterConfig says. */
 struct goal goal_of(const cJSON *config);
+/* The same, asleep: no nodes, and no room for an autoscaler to start many. */
+struct goal goal_asleep(const struct goal *awake);
 
 /* The next step towards the goal. */
 struct change_step {

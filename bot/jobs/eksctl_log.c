@@ -72,6 +72,12 @@ static const struct phase {
     {"scale", "scale", "Change the node groups", {"scaling nodegroup"}},
     {"scale", "wait", "Wait for the nodes", {"waiting for scaling of nodegroup"}},
     {"scale", "verify", "See that it has them", {"nodegroup successfully scaled"}},
+    {"sleep", "scale", "Take its nodes away", {"scaling nodegroup"}},
+    {"sleep", "wait", "Wait until they are gone", {"waiting for scaling of nodegroup"}},
+    {"sleep", "verify", "See that none is left", {"nodegroup successfully scaled"}},
+    {"wake", "scale", "Bring its nodes back", {"scaling nodegroup"}},
+    {"wake", "wait", "Wait for the nodes", {"waiting for scaling of nodegroup"}},
+    {"wake", "verify", "See that they are back", {"nodegroup successfully scaled"}},
     {"delete",
      "drain",
      "Remove load balancers and profiles",
@@ -130,6 +136,8 @@ static const char *title_of(const struct plan *plan, bool done)
     } titles[] = {
         {"create", "Creating the cluster", "The cluster is created", "Creating the cluster failed"},
         {"delete", "Deleting the cluster", "The cluster is deleted", "Deleting it failed"},
+        {"sleep", "Putting it to sleep", "It is asleep", "Putting it to sleep failed"},
+        {"wake", "Waking it", "It is awake", "Waking it failed"},
         {"scale", "Changing the number of nodes", "It has the nodes", "Changing its nodes failed"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)

@@ -227,7 +227,7 @@ static void look_at_groups(struct work *w, const struct eksctl_patience *patienc
     cJSON *groups =
         look_groups(run->env, run->config, run->env, run->environment, patience, &w->now.why);
     w->now.seen = groups ? change_judge(&w->goal, groups, &w->step) : SEEN_UNKNOWN;
-    run->change_seen = groups ? change_end(&w->before, groups) : CHANGE_SEEN_BETWEEN;
+    run->change_seen = groups ? change_end(&w->before, groups) : CHANGE_UNSEEN;
     if (groups && w->now.facts)
         json_set_number(w->now.facts, "nodes", groups_nodes(groups));
 }
@@ -238,7 +238,7 @@ static bool look_again(struct work *w)
     struct eksctl_patience patience = {60, beat, run};
     w->now = look(run->env, run->config, run->env, run->environment,
                   w->intent == INTENT_CREATE ? &w->wants : NULL, &patience);
-    run->change_seen = CHANGE_SEEN_BETWEEN;
+    run->change_seen = CHANGE_UNSEEN;
     if (w->intent == INTENT_CHANGE && w->now.seen == SEEN_COMPLETE)
         look_at_groups(w, &patience);
     if (!supervise_heartbeat(run))
@@ -340,6 +340,10 @@ static bool prepare_change(struct work *w)
         return fails(w, "template");
     w->before = goal_of(now);
     w->goal = goal_of(w->config);
+    if (strcmp(w->run->job->kind, "sleep") == 0)
+        w->goal = goal_asleep(&w->goal);
+    if (strcmp(w->run->job->kind, "wake") == 0)
+        w->before = goal_asleep(&w->before);
     w->steps = json_object(env);
     w->role = grants(w->config, role_of(w->run)) ? role_of(w->run) : "";
     return true;

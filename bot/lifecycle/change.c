@@ -13,6 +13,8 @@ static const struct kind {
     enum event begins, succeeds;
 } kinds[] = {
     {"scale", EVENT_SCALE, EVENT_SCALED},
+    {"sleep", EVENT_SLEEP, EVENT_SLEPT},
+    {"wake", EVENT_WAKE, EVENT_WOKEN},
 };
 
 static const struct kind *kind_of(const char *name)
@@ -152,6 +154,45 @@ bool change_scale(const void *ctx, const struct environment *env, const struct t
     return config && template_resources(set, config, env->region, &out->after, err);
 }
 
+/* The ClusterConfig of a cluster whose nodes are gone. */
+static cJSON *without_nodes(const void *ctx, const cJSON *config)
+{
+    cJSON *copy = json_own(ctx, cJSON_Duplicate(config, true)), *group;
+    cJSON_ArrayForEach (group, cJSON_GetObjectItemCaseSensitive(copy, "managedNodeGroups")) {
+        json_set_number(group, "desiredCapacity", 0);
+        json_set_number(group, "minSize", 0);
+    }
+    return copy;
+}
+
+bool change_sleep(const void *ctx, const struct environment *env, const struct template_set *set,
+                  struct change *out, struct error *err)
+{
+    struct template *t;
+    if (!take_template(ctx, env, &t, err))
+        return false;
+    cJSON *config = render(ctx, env, t, env->parameters, err);
+    if (!config || !has_groups(env, config, "put to sleep", err))
+        return false;
+    *out = (struct change){.kind = "sleep",
+                           .from = talloc_asprintf(ctx, "%d", env->nodes),
+                           .to = "0",
+                           .before = resources_of(env)};
+    return template_resources(set, without_nodes(ctx, config), env->region, &out->after, err);
+}
+
+bool change_wake(const void *ctx, const struct environment *env, struct change *out,
+                 struct error *err)
+{
+    if (!env->awake)
+        return error_set(err, ERROR_INTERNAL, "%s does not know its size from before", env->name);
+    *out = (struct change){
+        .kind = "wake", .before = resources_of(env), .after = resources_read(env->awake)};
+    out->from = "0";
+    out->to = talloc_asprintf(ctx, "%d", out->after.nodes);
+    return true;
+}
+
 /* ---- beginning and ending ---- */
 
 static void reserve(struct environment *env, const struct template_resources *r)
@@ -169,7 +210,10 @@ static void write_change(struct db *db, const struct environment *env)
     db_send(db,
             "UPDATE environments SET change = $2::jsonb, awake = $3::jsonb, parameters = $4::json,"
             " nodes = $5::integer, vcpus = $6::integer, gpus = $7::integer,"
-            " hourly_usd = $8::numeric, monthly_usd = $9::numeric WHERE id = $1",
+            " hourly_usd = $8::numeric, monthly_usd = $9::numeric,"
+            " rates = CASE WHEN hourly_usd IS DISTINCT FROM $8::numeric THEN"
+            "  coalesce(rates, '[]') || jsonb_build_object('until', now(), 'usd', hourly_usd)"
+            "  ELSE rates END WHERE id = $1",
             P(talloc_asprintf(tmp, "%" PRId64, env->id),
               env->change ? json_text(tmp, env->change) : NULL,
               env->awake ? json_text(tmp, env->awake) : NULL, json_text(tmp, env->parameters),
@@ -213,6 +257,18 @@ bool change_begin(struct db *db, struct environment *env, const struct change *c
     return true;
 }
 
+/* Where it goes on after a change that did not succeed: a wake of which nothing came sleeps on. */
+static enum event failure_of(const cJSON *change, enum change_seen seen)
+{
+    bool slept = strcmp(json_string_or_empty(change, "state"), "asleep") == 0;
+    return slept && seen != CHANGE_SEEN_BETWEEN ? EVENT_WAKE_FAILED : EVENT_CHANGE_FAILED;
+}
+
+static bool sleeps_after(enum event event)
+{
+    return event == EVENT_SLEPT || event == EVENT_WAKE_FAILED;
+}
+
 bool change_finish(struct db *db, struct environment *env, enum change_seen seen,
                    const cJSON *extra, struct error *err)
 {
@@ -228,8 +284,12 @@ bool change_finish(struct db *db, struct environment *env, enum change_seen seen
     reserve(env, done ? &after : seen == CHANGE_SEEN_BEFORE ? &before : &most);
     if (done && parameters)
         env->parameters = json_own(env, cJSON_Duplicate(parameters, true));
+    enum event event = done ? kind->succeeds : failure_of(change, seen);
+    if (!sleeps_after(event))
+        env->awake = NULL;
+    else if (!env->awake)
+        env->awake = json_own(env, resources_json(&before));
     env->change = NULL;
     write_change(db, env);
-    return lifecycle_take(db, env, done ? kind->succeeds : EVENT_CHANGE_FAILED, &AUDIT_ENVBOT,
-                          told(env, change, extra), err);
+    return lifecycle_take(db, env, event, &AUDIT_ENVBOT, told(env, change, extra), err);
 }

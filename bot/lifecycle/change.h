@@ -8,7 +8,7 @@
 #include "lifecycle/template.h"
 
 struct change {
-    const char *kind;      /* of the job: "scale" */
+    const char *kind;      /* of the job: "scale", "sleep", "wake" */
     cJSON *parameters;     /* what they become; NULL: they stay */
     const char *from, *to; /* what changes, for people: "2" and "4" */
     struct template_resources before, after;
@@ -22,6 +22,12 @@ bool change_is(const char *kind);
 bool change_scale(const void *ctx, const struct environment *env, const struct template_set *set,
                   const char *nodes, struct change *out, struct error *err);
 
+/* No nodes, and back to as many as before. */
+bool change_sleep(const void *ctx, const struct environment *env, const struct template_set *set,
+                  struct change *out, struct error *err);
+bool change_wake(const void *ctx, const struct environment *env, struct change *out,
+                 struct error *err);
+
 /* What it takes more than now; nothing is negative. The caller sees, under the lock of the team's
    row, that it fits. */
 struct template_resources change_more(const struct change *change);
@@ -33,9 +39,10 @@ bool change_begin(struct db *db, struct environment *env, const struct change *c
 
 /* What was seen in the end. */
 enum change_seen {
+    CHANGE_UNSEEN,       /* it could not be seen */
     CHANGE_SEEN_AFTER,   /* as it was to become */
     CHANGE_SEEN_BEFORE,  /* as it was */
-    CHANGE_SEEN_BETWEEN, /* some of it changed, or it could not be seen */
+    CHANGE_SEEN_BETWEEN, /* some of it changed */
 };
 /* Ends the change under way by what was seen; where it did not succeed, env->cause says why. */
 bool change_finish(struct db *db, struct environment *env, enum change_seen seen,

@@ -40,6 +40,15 @@ const struct transition transitions[] = {
     {"ready",     EVENT_EXPIRE,        "deleting",  "delete", "expired",     NULL,       NULL,      false, false},
     {"ready",     EVENT_SCALE,         "changing",  "scale",  "scaling",     NULL,       NULL,      false, false},
     {"changing",  EVENT_SCALED,        "ready",     NULL,     "scaled",      NULL,       NULL,      false, false},
+    {"ready",     EVENT_SLEEP,         "changing",  "sleep",  "falling-asleep", NULL,    NULL,      false, false},
+    {"changing",  EVENT_SLEPT,         "asleep",    NULL,     "asleep",      NULL,       NULL,      false, false},
+    {"asleep",    EVENT_WAKE,          "changing",  "wake",   "waking",      NULL,       NULL,      false, false},
+    {"changing",  EVENT_WOKEN,         "ready",     NULL,     "awake",       NULL,       NULL,      false, false},
+    {"changing",  EVENT_WAKE_FAILED,   "asleep",    NULL,     "change-failed", NULL,     NULL,      false, false},
+    {"asleep",    EVENT_WARN,          "asleep",    NULL,     "warning",     "expiring", NULL,      false, false},
+    {"asleep",    EVENT_EXTEND,        "asleep",    NULL,     "extended",    NULL,       NULL,      false, false},
+    {"asleep",    EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
+    {"asleep",    EVENT_EXPIRE,        "deleting",  "delete", "expired",     NULL,       NULL,      false, false},
     {"changing",  EVENT_TRY_AGAIN,     "changing",  NULL,     "changing-again", NULL,    NULL,      false, false},
     {"changing",  EVENT_CHANGE_FAILED, "ready",     NULL,     "change-failed", NULL,     NULL,      false, false},
     {"changing",  EVENT_WARN,          "changing",  NULL,     "warning",     "expiring", NULL,      false, false},
@@ -83,6 +92,11 @@ static const char *const event_names[EVENT_COUNT] = {
     [EVENT_SCALE] = "scale",
     [EVENT_SCALED] = "scaled",
     [EVENT_CHANGE_FAILED] = "change-failed",
+    [EVENT_SLEEP] = "sleep",
+    [EVENT_SLEPT] = "slept",
+    [EVENT_WAKE] = "wake",
+    [EVENT_WOKEN] = "woken",
+    [EVENT_WAKE_FAILED] = "wake-failed",
 };
 
 const char *event_name(enum event event)
@@ -100,7 +114,8 @@ const struct transition *transition_find(const char *from, enum event event)
 
 bool state_runs(const char *state)
 {
-    return strcmp(state, "ready") == 0 || strcmp(state, "changing") == 0;
+    return strcmp(state, "ready") == 0 || strcmp(state, "changing") == 0 ||
+           strcmp(state, "asleep") == 0;
 }
 
 /* What a person is told whose wish is not possible in this state. */
@@ -114,7 +129,7 @@ static const char *what_goes_on(const char *state)
         {"creating", "is being created right now"},
         {"ready", "is up and running"},
         {"changing", "is being changed right now"},
-        {"asleep", "is asleep"},
+        {"asleep", "is asleep; wake it first"},
         {"deleting", "is already being deleted"},
         {"deleted", "is gone"},
         {"denied", "was denied"},
@@ -246,6 +261,10 @@ static void set_times(struct environment *env, const struct transition *step, bo
         break;
     case EVENT_SCALE:
     case EVENT_SCALED:
+    case EVENT_SLEEP:
+    case EVENT_SLEPT:
+    case EVENT_WAKE:
+    case EVENT_WOKEN:
         env->cause = NULL; /* why an earlier change failed is over */
         break;
     case EVENT_STUCK:
@@ -365,7 +384,8 @@ static const cJSON *told(const struct environment *env, const struct transition 
     if (request || strcmp(step->from, "pending") == 0)
         json_set(detail, "values", values_of(env));
     if (env->cause && (step->event == EVENT_FAIL || step->event == EVENT_STUCK ||
-                       step->event == EVENT_TRY_AGAIN || step->event == EVENT_CHANGE_FAILED))
+                       step->event == EVENT_TRY_AGAIN || step->event == EVENT_CHANGE_FAILED ||
+                       step->event == EVENT_WAKE_FAILED))
         json_set_string(detail, "cause", env->cause);
     if (step->event == EVENT_READY || step->event == EVENT_EXTEND)
         json_set_number(detail, "expires_at", (double)env->expires_at);

@@ -31,6 +31,11 @@ enum event {
     EVENT_RETRY,         /* again, after it failed and was cleaned up */
     EVENT_SCALE,         /* another number of nodes is wanted */
     EVENT_SCALED,        /* it was seen to have it */
+    EVENT_SLEEP,         /* its nodes are to go, for a while */
+    EVENT_SLEPT,         /* it was seen to have none */
+    EVENT_WAKE,          /* its nodes are to come back */
+    EVENT_WOKEN,         /* they were seen to be back */
+    EVENT_WAKE_FAILED,   /* none came back: it sleeps on */
     EVENT_CHANGE_FAILED, /* a change was not seen to succeed: it goes on as it is */
     EVENT_COUNT
 };
@@ -97,7 +102,8 @@ void lifecycle_queue_job(struct db *db, const struct environment *env, const cha
    0 where the template sets none, or nothing has begun. */
 time_t lifecycle_ceiling(const struct environment *env);
 /* When the clock must look at it next, from the environment's state and times; 0 for never.
-   ready, changing: the next warning that is still to come, else expires_at; pending: waiting_due().
+   ready, changing, asleep: the next warning that is still to come, else expires_at; pending:
+   waiting_due().
  */
 time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules *rules);
 /* The warning (seconds before the end) that is due at env->now and was not given yet, or 0. */

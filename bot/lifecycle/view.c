@@ -190,6 +190,9 @@ static void add_news(cJSON *view, const struct environment *env)
     add_left_words(view, env);
     if (strcmp(env->state, "ready") == 0)
         json_set_format(view, "news", "It ends %s.", ends);
+    else if (strcmp(env->state, "asleep") == 0)
+        json_set_format(view, "news", "No nodes run; %s wake %s brings them back. It ends %s.",
+                        view_command, env->name, ends);
     else if (env->cause && *env->cause)
         json_set_string(view, "news", env->cause);
     else if (json_true(view, "plan_shown"))

@@ -32,6 +32,7 @@ MIGRATION(012, "012_launches.sql");
 MIGRATION(013, "013_queue.sql");
 MIGRATION(014, "014_presented.sql");
 MIGRATION(015, "015_changes.sql");
+MIGRATION(016, "016_rates.sql");
 
 static const struct {
     int version;
@@ -53,6 +54,7 @@ static const struct {
     {13, "queue", migration_013},
     {14, "presented", migration_014},
     {15, "changes", migration_015},
+    {16, "rates", migration_016},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };
