@@ -204,7 +204,8 @@ class Town:
             "user": {"id": user, "team_id": self.home_of(user, team)}, "team": {"id": "T0ACME"},
             "view": {"id": f"V{self.trigger}", "callback_id": callback,
                      "private_metadata": metadata, "state": {"values": {
-                         k: {k: {"type": "plain_text_input", "value": v}}
+                         k: {"value" if k.startswith("set-") else k: {
+                             "type": "plain_text_input", "value": v}}
                          for k, v in filled.items()}}}}}
 
     def word(self, user, team, text):
