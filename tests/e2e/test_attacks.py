@@ -60,7 +60,8 @@ MAY = {
     "the requester": LOOKS | {
         "click deny", "form deny", "word deny", "word glass", "word audit",
         *(f"{way} {what}" for way in ("click", "form", "word")
-          for what in ("answer", "extend", "delete", "withdraw", "retry", "logs"))},
+          for what in ("answer", "extend", "delete", "withdraw", "retry", "logs", "scale", "sleep",
+                       "wake", "upgrade", "access"))},
     "their second account": LOOKS | {"click deny", "form deny", "word deny", "click logs",
                                      "word logs"},
     "a bystander": LOOKS,
@@ -68,6 +69,7 @@ MAY = {
     "an approver of another team": {"word help", "word whoami", "word templates"},
     **{who: {"word help", "word whoami", "word templates"} for who in NOBODIES},
 }
+DECIDE = {"approve", "deny", "ask", "takeback"}  # on a card of what waits
 REFUSALS = [
     re.escape(FULL_MEMBERS), r"The rules do not name you as an approver of \w+ environments in ",
     r"The rules (do not let you|let nobody) ", "Nobody approves their own request",
@@ -146,7 +148,7 @@ class Town:
         yield "answer", self.value("waits", f".{self.question}")
         yield "withdraw", self.value("waits", "")
         yield "retry", self.value("fails", "")
-        for action in ("seen", "end", "extend", "delete", "logs"):
+        for action in names_in("actions") - DECIDE - {"answer", "withdraw", "retry"}:
             yield action, self.value("glass", "")
 
     def forms(self):
@@ -159,21 +161,22 @@ class Town:
             yield "deny", at, {"reason": "no"}
             yield "ask", at, {"question": "why?"}
         yield "answer", f"C0PLAT {self.value('waits', f'.{self.question}')}", {"answer": "so"}
-        yield "extend", f"C0PAY {self.id['glass']}", {"time": "1h"}
+        for callback in names_in("submissions") - {"create", "approve", "deny", "ask", "answer"}:
+            yield callback, f"C0PAY {self.id['glass']}", {"time": "1h"}
 
     def words(self):
         yield from ["help", "whoami", "templates", "create", "create small another --team payments",
                     "create small another --team payments --dry-run",
                     "create small another --team payments --break-glass --reason now",
-                    "list --all", "list --team payments", "show waits", "logs glass",
-                    "audit glass", "extend glass 1h", "delete glass", "withdraw waits",
-                    "withdraw guarded", "retry fails", "quota payments",
-                    "quota set payments environments=50", "report payments", "report --csv",
-                    "pause for a while", "pause --all for a while", "resume"]
-        for name in ("waits", "guarded"):
-            yield from [f"approve {name} yes", f"deny {name} no", f"ask {name} why?",
-                        f"takeback {name}"]
-        yield "answer waits so"
+                    "list --all", "list --team payments", "show waits", "withdraw guarded",
+                    "quota payments", "quota set payments environments=50", "report payments",
+                    "report --csv", "pause --all for a while", "answer waits so"]
+        about = {"withdraw": ["waits"], "retry": ["fails"], "show": ["waits", "glass"],
+                 **dict.fromkeys(DECIDE, ["waits", "guarded"])}
+        for name, usage in usages().items():
+            for env in about.get(name, ["glass"]):
+                filled = {"NAME": env, "TIME": "1h", "NODES": "3", "VERSION": "1.34"}
+                yield " ".join([name, *(filled.get(word, "why") for word in usage)])
 
     def acts_of(self, who):
         """(what it is called, the act) of everything that this person should not be able to do."""
@@ -267,6 +270,14 @@ def refused(who, named, act, answer):
     return all(map(is_refusal, said))
 
 
+def usages():
+    """What must follow the name of each command that is about something: {"extend": ["NAME", …]}."""
+    with open(f"{ROOT}/commands/table.c", encoding="utf-8") as file:
+        found = re.findall(r'\.name = "(\w+)",\s*\.usage = "([A-Z ]*)', file.read())
+    return {name: usage.split() for name, usage in found
+            if name not in ("answer", "create", "report", "quota", "help", "whoami", "templates", "list")}
+
+
 def names_in(table):
     """The names of one of the tables in commands/table.c."""
     with open(f"{ROOT}/commands/table.c", encoding="utf-8") as file:
@@ -278,11 +289,6 @@ def names_in(table):
 def test_the_wrong_person_is_answered_and_changes_nothing(company, tmp_path):
     town = Town(company, tmp_path)
     c = town.c
-    for kind, what in (("actions", town.clicks()), ("submissions", town.forms()),
-                       ("commands", (text.split() for text in town.words()))):
-        untried = names_in(kind) - {each[0] for each in what}
-        assert not untried, f"what may the wrong person not do with these {kind}? Try it in Town"
-
     before = town.everything()
     tried = [(who, named, dict(act, wait=30)) for who in PEOPLE for named, act in town.acts_of(who)]
     heard = {who: len(c.slack.whispers(PEOPLE[who][0])) for who in PEOPLE}
@@ -290,7 +296,7 @@ def test_the_wrong_person_is_answered_and_changes_nothing(company, tmp_path):
 
     wrong = [(who, named, answer) for (who, named, act), answer in zip(tried, answers)
              if not refused(who, named, act, answer)]
-    assert not wrong, wrong
+    assert not wrong, [(who, named, words_of(answer)) for who, named, answer in wrong]
     for who, (user, _, _) in PEOPLE.items():
         clicks = sum(w == who and act["do"] == "click" for w, _, act in tried)
         said = c.slack.wait_for(
