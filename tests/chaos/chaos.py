@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 
+import psycopg2
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from checker import Checker  # noqa: E402
@@ -87,7 +89,11 @@ def play(options, folder):
         crowd.start()
         trouble.start()
         while time.monotonic() - began < options.minutes * 60 and not crowd.broken + trouble.broken:
-            time.sleep(0.5)
+            time.sleep(5 if options.until_found else 0.5)
+            if options.until_found and (found := look_meanwhile(world, journal, options.until_found)):
+                crowd.over.set()
+                trouble.stop()
+                return found, trouble
         crowd.stop()
         trouble.stop()
         wrong += [f"driver: {broken}" for broken in crowd.broken + trouble.broken]
@@ -101,8 +107,9 @@ def play(options, folder):
         if not left:
             left = end_everything(world, journal, crowd, options.quiet)
             wrong += [f"quiet: at the end there is still {left}"] if left else []
-            wrong += [w for w in Checker(world, journal, over=True).violations() if w not in wrong]
-        report(world, journal, trouble, time.monotonic() - began)
+            last = Checker(world, journal, over=True)
+            wrong += [w for w in last.violations() if w not in wrong]
+            report(world, journal, trouble, last, time.monotonic() - began)
         for bot in world.bots:
             bot.stop(20)
     finally:
@@ -114,13 +121,22 @@ def play(options, folder):
     return wrong, trouble
 
 
+def look_meanwhile(world, journal, rules):
+    """What those rules find."""
+    try:
+        return [v for v in Checker(world, journal, under_way=True).violations()
+                if v.partition(":")[0] in rules]
+    except psycopg2.Error:
+        return []  # PostgreSQL is away
+
+
 def dump(world, folder):
     """The tables, for whoever looks for the cause."""
     binary = os.path.join(world.postgres.binaries, "pg_dump")
     os.system(f"{binary} '{world.database.url}' > {folder}/database.sql 2>/dev/null")
 
 
-def report(world, journal, trouble, seconds):
+def report(world, journal, trouble, checker, seconds):
     states = {row["state"]: row["count"] for row in world.database.query(
         "SELECT state, count(*) FROM environments GROUP BY state")}
     outcomes = {}
@@ -130,8 +146,9 @@ def report(world, journal, trouble, seconds):
     twice = len(mails) - len({Checker.mail_number(mail) for mail in mails})
     print(f"  {seconds:.0f} s; environments {states}; acts {outcomes}; troubles {trouble.count}")
     print(f"  kills {trouble.kills}, {sum(trouble.kills.values())} in all; jobs taken over "
-          f"{world.database.one('SELECT sum(greatest(attempts - 1, 0)) FROM jobs')}; mails "
-          f"{len(mails)}, of these repeated after a doubt {twice}", flush=True)
+          f"{world.database.one('SELECT sum(greatest(attempts - 1, 0)) FROM jobs')}; eksctl beside one of "
+          f"another machine {sum('beside' in c for c in checker.calls)}; mails {len(mails)}, of these "
+          f"repeated after a doubt {twice}", flush=True)
 
 
 def main():
@@ -144,6 +161,8 @@ def main():
     parser.add_argument("--hurry", type=float, default=1.2, help="acts a person and minute")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two troubles")
     parser.add_argument("--quiet", type=float, default=240, help="seconds to come to rest")
+    parser.add_argument("--until-found", nargs="*", metavar="RULE",
+                        help="look meanwhile what these rules find, and end at once")
     parser.add_argument("--only", nargs="*", help="only these kinds of trouble")
     parser.add_argument("--folder", help="where it lives; a new one in /tmp if not given")
     options = parser.parse_args()

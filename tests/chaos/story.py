@@ -3,8 +3,9 @@
 # What was said -> what may be said next. None: the beginning.
 FOLLOWS = {
     None: {"requested"},
-    "requested": {"approved", "withdrawn", "lapsed", "ready", "failed", "deleting"},
-    "approved": {"ready", "failed", "deleting"},
+    "requested": {"approved", "withdrawn", "lapsed", "ready", "failed", "deleting", "trying-again"},
+    "approved": {"ready", "failed", "deleting", "trying-again"},
+    "trying-again": {"ready", "failed", "deleting", "trying-again"},
     "ready": {"warning", "extended", "expired", "deleting"},
     "warning": {"warning", "extended", "expired", "deleting"},
     "extended": {"warning", "extended", "expired", "deleting"},
@@ -13,7 +14,7 @@ FOLLOWS = {
     "failed": {"cleaned-up", "stuck"},
     "stuck": {"deleting", "stuck"},
     "cleaned-up": {"retrying"},
-    "retrying": {"ready", "failed", "deleting"},
+    "retrying": {"ready", "failed", "deleting", "trying-again"},
 }
 LAST = {"ready": {"ready", "warning", "extended"}, "deleted": {"gone"}, "lapsed": {"lapsed"},
         "withdrawn": {"withdrawn"}, "failed": {"cleaned-up"}}
@@ -22,7 +23,7 @@ ASIDE = {"mail-failed", "mail-missing", "nobody", "reminder", "escalated"}
 # The step in the audit that each of them tells.
 STEP = {"approved": "approve", "ready": "ready", "warning": "warn", "extended": "extend",
         "expired": "expire", "deleting": "delete", "failed": "fail", "retrying": "retry",
-        "stuck": "stuck", "withdrawn": "withdraw", "lapsed": "lapse"}
+        "trying-again": "try-again", "stuck": "stuck", "withdrawn": "withdraw", "lapsed": "lapse"}
 
 
 def wrong(env, told, audit, decisions):

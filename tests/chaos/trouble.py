@@ -8,6 +8,8 @@ import signal
 import threading
 import time
 
+from machines import MOST_WRONG
+
 LEASE = 4  # seconds, as world.py sets it
 REASONS = (
     'AWS::EC2::EIP/NATIP: CREATE_FAILED – "Resource handler returned message: \\"The maximum number of '
@@ -180,11 +182,18 @@ def stop_postgres(t, draw):
     return how.name
 
 
+def wrong_clock(t, draw):
+    machine, seconds = draw.choice(t.world.machines), draw.uniform(-MOST_WRONG, MOST_WRONG)
+    machine.set_clock(seconds)
+    t.later(draw.uniform(2, 20), lambda: machine.set_clock(0))
+    return f"{machine.name} {seconds:+.0f} s" if machine.library else None
+
+
 def slack_fault(t, draw):
     method = draw.choice(["chat.postMessage", "chat.postMessage", "chat.update", "*"])
     fault = draw.choice([
         {"do": "status", "status": 500}, {"do": "status", "status": 429, "retry_after": 1},
-        {"do": "lose"}, {"do": "reset"}, {"do": "slow", "seconds": round(draw.uniform(0.2, 3), 1)}])
+        {"do": "lose"}, {"do": "reset"}, {"do": "slow", "seconds": round(draw.uniform(0.2, 2.5), 1)}])
     count = draw.randint(1, 4)
     t.world.slack.fault(method, count=count, **fault)
     return f"{method} {fault} {count}"
@@ -223,6 +232,6 @@ def aws_fault(t, draw):
 
 KINDS = (
     (kill_bot, 14), (kill_all_bots, 3), (kill_job, 18), (kill_eksctl, 16), (kill_jobs_and_eksctls, 4),
-    (freeze_job, 8), (freeze_bot, 3), (cut_connections, 8), (swallow, 2), (stop_postgres, 2),
+    (freeze_job, 8), (freeze_bot, 3), (cut_connections, 8), (swallow, 2), (stop_postgres, 2), (wrong_clock, 3),
     (slack_fault, 8), (slack_connections, 4), (ses_fault, 4), (aws_fault, 8),
 )

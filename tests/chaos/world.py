@@ -10,7 +10,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "tests", "e2e")]
 
+from built import built  # noqa: E402
 from company import Company  # noqa: E402
+from machines import Machine, MachineBot, forget_clocks, own_names  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from wire import Wire, start_time  # noqa: E402
 
@@ -60,11 +62,13 @@ class World:
 
     def __init__(self, folder, people, bots, pace, options=None):
         os.makedirs(folder, exist_ok=True)
+        # A copy: who builds meanwhile does not change what is played.
+        os.environ["ENVBOT_BINARY"] = shutil.copy(built("envbot"), os.path.join(folder, "envbot"))
         self.folder, self.people, self.pace = folder, people, pace
-        # Its processes are killed, the machine is not: what is written need not reach the disk, but
-        # what was committed must have been written.
+        # Processes are killed, the machine is not: what is committed must be written, it need not be
+        # on a disk.
         self.postgres = Postgres(synchronous_commit="on", wal_writer_delay="10ms")
-        self.company, self.bots = None, []
+        self.company, self.wire, self.bots = None, None, []
         self.down = set()  # bots that are not to be started yet
         try:
             self.begin(bots, options or {})
@@ -87,11 +91,11 @@ class World:
             "limits.warn_before": "[12s]", **options})
         self.eksctl.set_pace(create_seconds=pace, delete_seconds=pace / 2)
         self.move_in()
-        migrated = self.company.run("migrate")
-        assert migrated.returncode == 0, migrated.stderr
         with open(os.path.join(HERE, "watch.sql"), encoding="utf-8") as file:
             self.database.query(file.read())
-        self.bots = [self.company.serve(wait=False) for _ in range(bots)]
+        names = own_names()
+        self.machines = [Machine(n, folder, names) for n in range(bots)]
+        self.bots = [MachineBot(self.company, machine) for machine in self.machines]
 
     def keep_alive(self):
         """As systemd does: a bot that ended is started again."""
@@ -179,14 +183,15 @@ class World:
             raise
 
     def stop(self):
-        for pid in [p for kind in self.processes().values() for p in kind]:
-            self.signal(pid, signal.SIGKILL)
+        for process in [p for kind in self.processes().values() for p in kind]:
+            self.signal(process, signal.SIGKILL)
         for bot in self.bots:
             if bot.process.poll() is None:
                 bot.process.send_signal(signal.SIGCONT)
                 bot.kill()
         if self.company:
             self.company.stop()
-        if hasattr(self, "wire"):
+        if self.wire:
             self.wire.close()
+            forget_clocks({entry[2] for entry in self.wire.backends})
         self.postgres.remove()

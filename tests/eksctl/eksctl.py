@@ -632,7 +632,8 @@ def meet(name, region):
     """Records whom this call finds at work on the same cluster; the real one does not care."""
     other = state.alone(f"{region}-{name}")
     if other is not None:
-        state.record(at=time.time(), pid=os.getpid(), argv=ARGS, beside=other)
+        state.record(at=time.time(), pid=os.getpid(), argv=ARGS, beside=other,
+                     host=os.uname().nodename)
 
 
 class Play:

@@ -85,11 +85,11 @@ def record(**fields):
         file.write(dumps(fields) + "\n")
 
 
-def note(did, key, tags, seconds):
+def note(did, key, tags, seconds, fails):
     """What is done to a stack, in AWS's own order (under its lock): CloudTrail, so to say."""
     with open(path("trail.jsonl"), "a") as file:
         file.write(dumps({"at": time.time(), "pid": os.getpid(), "did": did, "stack": key,
-                               "tags": tags, "seconds": seconds}) + "\n")
+                          "tags": tags, "seconds": seconds, "fails": bool(fails)}) + "\n")
 
 
 def alone(name):
@@ -101,7 +101,7 @@ def alone(name):
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} on {os.uname().nodename}")
         file.flush()
     except BlockingIOError:
         file.seek(0)
@@ -157,7 +157,7 @@ def put_stack(kind, name, region, tags, seconds, suffix, **more):
         key = f"{region}/{stack_name}"
         if key in stacks and status(stacks[key]) != "DELETE_COMPLETE":
             return None
-        note("create", key, tags, seconds)
+        note("create", key, tags, seconds, more.get("fails"))
         stacks[key] = {"name": stack_name, "cluster": name, "region": region, "kind": kind,
                        "tags": tags, "created_at": time.time(),
                        "done_at": time.time() + seconds, "delete_at": None, **more}
@@ -173,7 +173,7 @@ def begin_delete(key, seconds, fails):
     with Locked() as stacks:
         stack = stacks[key]
         if stack.get("delete_at") is None or status(stack) == "DELETE_FAILED":
-            note("delete", key, stack["tags"], seconds)
+            note("delete", key, stack["tags"], seconds, fails)
             stack["delete_at"] = time.time() + seconds
             stack["delete_fails"] = fails
 
