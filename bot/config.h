@@ -39,6 +39,7 @@ struct config {
     } database;
     struct {
         const char *region, *endpoint_url;
+        int64_t breaker_jobs, breaker_wait; /* so many fail until it opens; until it is probed */
     } aws;
     struct {
         const char *from;

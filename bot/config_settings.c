@@ -21,6 +21,8 @@ const struct setting config_settings[] = {
     {"database.url", SECRET, AT(database.url), "postgresql:///envbot", 0, 0, NULL, "DATABASE_URL"},
     {"aws.region", TEXT, AT(aws.region), "eu-central-1", 0, 0, NULL, "AWS_REGION"},
     {"aws.endpoint_url", URL, AT(aws.endpoint_url), "", 0, 0, NULL, "AWS_ENDPOINT_URL"},
+    {"aws.breaker_jobs", INTEGER, AT(aws.breaker_jobs), "3", 1, 1000, NULL, NULL},
+    {"aws.breaker_wait", DURATION, AT(aws.breaker_wait), "1m", 1, 3600, NULL, NULL},
     {"mail.from", TEXT, AT(mail.from), "", 0, 0, NULL, NULL},
     {"sns.topic_arn", TEXT, AT(sns.topic_arn), "", 0, 0, NULL, NULL},
     {"eksctl.path", TEXT, AT(eksctl.path), "eksctl", 0, 0, NULL, NULL},

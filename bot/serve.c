@@ -15,6 +15,7 @@
 #include "lifecycle/counts.h"
 #include "lifecycle/outbox.h"
 #include "lifecycle/pausing.h"
+#include "lifecycle/trouble.h"
 #include "lifecycle/turn.h"
 #include "lifecycle/sealer.h"
 #include "lifecycle/states.h"
@@ -189,12 +190,13 @@ enum { COUNT_ROUNDS = 5 };
 /* What the time brings, and whom requests wait for; *taken: how much was done. */
 static bool clock_round(struct server *server, struct needed *needed, int *taken, struct error *err)
 {
-    int reminded = 0, told = 0, paused = 0;
+    int reminded = 0, told = 0, paused = 0, troubled = 0;
     needed->rules = rules_hold(server->app.rules);
     bool ok = clock_tick(needed->db, taken, err) && needed_remind(needed, &reminded, err) &&
-              needed_check(needed, &told, err) && pausing_tell(needed->db, &paused, err);
+              needed_check(needed, &told, err) && pausing_tell(needed->db, &paused, err) &&
+              trouble_tell(needed->db, &troubled, err);
     rules_let_go(server->app.rules, needed->rules);
-    if (*taken + reminded + told + paused)
+    if (*taken + reminded + told + paused + troubled)
         after_commit(server, DB_NOTE_ALL);
     return ok;
 }
@@ -205,6 +207,7 @@ static bool count(struct server *server, struct counts *counts, struct db *db, s
     int moved = 0;
     bool ok = counts_read(counts, db, err) && turn_redraw(db, &moved, err);
     health_pause(server->health, counts_pause(counts));
+    health_aws(server->health, counts_aws(counts));
     if (moved)
         after_commit(server, DB_NOTE_SLACK);
     return ok;

@@ -18,7 +18,7 @@ struct health {
     /* under lock */
     time_t database_at; /* the last word; 0: never */
     char database_trouble[512];
-    char pause[512];
+    char pause[512], aws[1024]; /* words; "" while all is well */
 };
 
 static time_t now(void)
@@ -58,14 +58,25 @@ void health_database(struct health *health, const char *trouble)
     pthread_mutex_unlock(&health->lock);
 }
 
-void health_pause(struct health *health, const char *words)
+static void keep(struct health *health, char *place, size_t size, const char *words)
 {
     pthread_mutex_lock(&health->lock);
-    snprintf(health->pause, sizeof health->pause, "%s", words);
+    snprintf(place, size, "%s", words);
     pthread_mutex_unlock(&health->lock);
 }
 
-static void add_pause(cJSON *root, struct health *health)
+void health_pause(struct health *health, const char *words)
+{
+    keep(health, health->pause, sizeof health->pause, words);
+}
+
+void health_aws(struct health *health, const char *words)
+{
+    keep(health, health->aws, sizeof health->aws, words);
+}
+
+/* {"paused": true, "reason": "…"}, and what AWS says to the jobs. */
+static void add_jobs(cJSON *root, cJSON *breakers, struct health *health)
 {
     pthread_mutex_lock(&health->lock);
     cJSON *object = cJSON_CreateObject();
@@ -73,6 +84,9 @@ static void add_pause(cJSON *root, struct health *health)
     if (*health->pause)
         json_set_string(object, "reason", health->pause);
     json_set(root, "provisioning", object);
+    json_set_string(breakers, "aws", *health->aws ? "open" : "closed");
+    if (*health->aws)
+        json_set_string(root, "aws", health->aws);
     pthread_mutex_unlock(&health->lock);
 }
 
@@ -119,8 +133,8 @@ char *health_json(const void *ctx, struct health *health, bool *ready)
     for (int i = 0; i < health->breaker_count; i++)
         json_set_string(breakers, breaker_name(health->breakers[i]),
                         breaker_state_name(breaker_state(health->breakers[i])));
+    add_jobs(root, breakers, health);
     json_set(root, "breakers", breakers);
-    add_pause(root, health);
     char *text = json_text(ctx, root);
     talloc_free(tmp);
     return text;

@@ -27,6 +27,9 @@ void health_database(struct health *health, const char *trouble);
  */
 void health_pause(struct health *health, const char *words);
 
+/* From any thread: what is the matter with AWS, which job processes find out; "": nothing. */
+void health_aws(struct health *health, const char *words);
+
 /* JSON, a talloc string of ctx; *ready: Slack said hello and PostgreSQL answers. */
 char *health_json(const void *ctx, struct health *health, bool *ready);
 

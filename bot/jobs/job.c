@@ -3,12 +3,14 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "jobs/circuit.h"
 #include "jobs/eksctl.h"
 #include "jobs/owner.h"
 #include "jobs/work.h"
 #include "lifecycle/say.h"
 #include "lifecycle/states.h"
 #include "lifecycle/view.h"
+#include "store/circuits.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -141,6 +143,7 @@ static bool create_failed(struct run *run, struct error *err)
 
 static bool succeeded(struct run *run, enum event event, struct error *err)
 {
+    circuit_well(run->db, run->env->region);
     job_end(run->db, run->job, JOB_FINISH, result_of(run, "done"));
     supervise_plan(run, true);
     return take(run, event, err);
@@ -184,13 +187,16 @@ static bool write_end(struct run *run, enum outcome outcome, struct error *err)
     bool deletes = strcmp(run->job->kind, "delete") == 0;
     if (outcome == OUTCOME_FAILED)
         word_cause(run);
-    if (outcome == OUTCOME_AGAIN) {
-        job_again(run->db, run->job, 0, NULL);
+    bool wanted = deletes || strcmp(run->env->state, "deleting") != 0;
+    if (outcome == OUTCOME_FAILED && wanted && !circuit_failed(run, err))
+        return false;
+    if (outcome == OUTCOME_AGAIN || run->waits) {
+        circuit_put_back(run);
         return true;
     }
     if (deletes && outcome == OUTCOME_FAILED)
         return delete_failed(run, err);
-    if (!deletes && strcmp(run->env->state, "deleting") == 0)
+    if (!wanted)
         return unwanted(run, outcome);
     bool changes = change_is(run->job->kind);
     if (changes && outcome == OUTCOME_READY)

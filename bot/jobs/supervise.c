@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "jobs/circuit.h"
 #include "jobs/eksctl.h"
 #include "jobs/owner.h"
 #include "lifecycle/say.h"
@@ -128,6 +129,7 @@ static void take_line(struct run *run, const char *raw, bool *changed)
     struct eksctl_line read = eksctl_line_read(line);
     *changed = plan_advance(&run->plan, &read) || *changed;
     take_cause(run, line, &read);
+    circuit_heard(run, read.text);
     talloc_free(line);
 }
 

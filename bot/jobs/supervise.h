@@ -27,6 +27,8 @@ struct run {
     char *cause_line;
     int exit_code;                /* of the last eksctl that came to its own end; a hint */
     enum change_seen change_seen; /* of a change that did not succeed */
+    bool waits;                   /* for AWS: a breaker is open */
+    bool answered;                /* AWS answered this job, a probe of the breaker */
     bool foreign;                 /* something of that name is not ours */
 };
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/tree.h"
 #include "jobs/change.h"
+#include "jobs/circuit.h"
 #include "jobs/eksctl.h"
 #include "jobs/look.h"
 #include "jobs/owner.h"
@@ -243,6 +244,10 @@ static bool look_again(struct work *w)
         look_at_groups(w, &patience);
     if (!supervise_heartbeat(run))
         return ends(w, OUTCOME_LOST);
+    if (w->now.seen != SEEN_UNKNOWN)
+        circuit_answered(run);
+    else if (circuit_asks_in_vain(run, w->now.why))
+        return ends(w, OUTCOME_AGAIN);
     if (w->now.facts) {
         run->env->seen = w->now.facts;
         if (*w->role)

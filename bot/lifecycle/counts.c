@@ -1,12 +1,15 @@
 #include "lifecycle/counts.h"
 
+#include "base/breaker.h"
 #include "lifecycle/pausing.h"
+#include "lifecycle/trouble.h"
 
 #include <talloc.h>
 
 struct counts {
-    struct metric *environments, *jobs, *job_seconds, *paused;
+    struct metric *environments, *jobs, *job_seconds, *paused, *breakers;
     char *pause;       /* its words; "" when nothing is paused */
+    char *aws;         /* the same of the circuits around AWS */
     int64_t *observed; /* the jobs that ended within the last minute; NULL before the first look */
 };
 
@@ -26,6 +29,9 @@ struct counts *counts_new(const void *ctx, struct metrics *metrics)
     counts->paused =
         metrics_gauge(metrics, "envbot_paused", "1 while somebody has paused provisioning.");
     counts->pause = talloc_strdup(counts, "");
+    counts->aws = talloc_strdup(counts, "");
+    counts->breakers = metrics_gauge(metrics, "envbot_breaker_state",
+                                     "0 closed, 1 half open, 2 open.", "dependency");
     return counts;
 }
 
@@ -35,6 +41,28 @@ static void note_pause(struct counts *counts, const struct rows *rows)
     talloc_free(counts->pause);
     counts->pause = talloc_strdup(counts, pausing_words(rows, pause));
     series_set(metric_series(counts->paused), pause ? 1 : 0);
+}
+
+/* The worst of them. */
+static void note_circuits(struct counts *counts, const struct rows *rows)
+{
+    int state = BREAKER_CLOSED;
+    char *words = talloc_strdup(counts, "");
+    for (int i = 0; i < rows_count(rows); i++) {
+        struct circuit circuit = circuit_from_row(rows, i);
+        words = talloc_asprintf_append(words, "%s%s “%s”", i ? " " : "",
+                                       trouble_sentence(rows, &circuit), circuit.line);
+        if (state != BREAKER_OPEN)
+            state = circuit.probing ? BREAKER_HALF_OPEN : BREAKER_OPEN;
+    }
+    talloc_free(counts->aws);
+    counts->aws = words;
+    series_set(metric_series(counts->breakers, "aws"), state);
+}
+
+const char *counts_aws(const struct counts *counts)
+{
+    return counts->aws;
 }
 
 const char *counts_pause(const struct counts *counts)
@@ -83,7 +111,7 @@ static void observe(struct counts *counts, const struct rows *rows)
 bool counts_read(struct counts *counts, struct db *db, struct error *err)
 {
     void *tmp = talloc_new(NULL);
-    struct rows *environments = NULL, *jobs = NULL, *ended = NULL, *pause = NULL;
+    struct rows *environments = NULL, *jobs = NULL, *ended = NULL, *pause = NULL, *circuits = NULL;
     db_ask(tmp, db, &environments,
            "SELECT state, team, count(*) AS count FROM environments WHERE ended_at IS NULL"
            " GROUP BY state, team",
@@ -98,9 +126,11 @@ bool counts_read(struct counts *counts, struct db *db, struct error *err)
            " AND finished_at > now() - interval '1 minute' AND started_at IS NOT NULL",
            P0);
     pause_ask(tmp, db, &pause);
+    circuit_ask(tmp, db, NULL, &circuits);
     bool ok = db_flush(db, err);
     if (ok) {
         note_pause(counts, pause);
+        note_circuits(counts, circuits);
         replace(counts->environments, environments, "state", "team");
         replace(counts->jobs, jobs, "kind", "state");
         observe(counts, ended);

@@ -15,6 +15,8 @@ struct counts *counts_new(const void *ctx, struct metrics *metrics);
    job that ended more than a minute before is not observed any more. */
 bool counts_read(struct counts *counts, struct db *db, struct error *err);
 
+/* What is the matter with AWS, in words; "" when nothing is. As of the last look. */
+const char *counts_aws(const struct counts *counts);
 /* Why nothing new starts, in words; "" when nothing is paused. As of the last look. */
 const char *counts_pause(const struct counts *counts);
 

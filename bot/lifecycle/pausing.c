@@ -27,7 +27,8 @@ cJSON *pausing_view(const struct pause *pause)
     return view;
 }
 
-/* Whether there is a pause is seen by PostgreSQL: so nobody waits for an answer. */
+/* Whether there is a pause is seen by PostgreSQL: so nobody waits for an answer. Of one that nobody
+   was told of yet, pausing_tell tells. */
 void pausing_say(struct db *db, const struct environment *env, const char *kind)
 {
     void *tmp = talloc_new(NULL);
@@ -36,7 +37,7 @@ void pausing_say(struct db *db, const struct environment *env, const char *kind)
             " SELECT 'say', 'env:' || $1, $1::bigint, 'thread', 'paused', $2::jsonb ||"
             "  jsonb_build_object('pause', jsonb_build_object('by', user_name,"
             "   'mention', '<@' || user_id || '>', 'reason', reason, 'everything', everything))"
-            " FROM pauses WHERE resumed_at IS NULL AND (everything OR $3 <> 'delete')",
+            " FROM pauses WHERE resumed_at IS NULL AND told AND (everything OR $3 <> 'delete')",
             P(talloc_asprintf(tmp, "%" PRId64, env->id), json_text(tmp, view_of(tmp, env)), kind));
     talloc_free(tmp);
 }
@@ -71,40 +72,35 @@ static struct rows *read_held(const void *ctx, struct db *db, const char *pause,
                     P(pause));
 }
 
-static bool tell(void *ctx, struct db *db, const char *pause, bool over, int *told,
+static bool tell(void *ctx, struct db *db, const struct pause *pause, bool over, int *told,
                  struct error *err)
 {
-    struct rows *rows = read_held(ctx, db, pause, err);
+    const char *id = talloc_asprintf(ctx, "%" PRId64, pause->id);
+    struct rows *rows = read_held(ctx, db, id, err);
     *told = rows ? rows_count(rows) : 0;
+    cJSON *extra = json_object(ctx);
+    json_set(extra, "pause", pausing_view(pause));
     for (int i = 0; i < *told; i++) {
         struct environment *env = environment_from_row(ctx, rows, i);
-        if (over)
-            say(db, env, "thread", "resumed", NULL);
-        else
-            pausing_say(db, env, rows_text(rows, i, "kind"));
+        say(db, env, "thread", over ? "resumed" : "paused", extra);
         talloc_free(env);
     }
-    return rows && redraw(ctx, db, pause, told, err);
+    return rows && redraw(ctx, db, id, told, err);
 }
 
+/* Environments are locked before a pause, as everywhere: so it is marked last. */
 bool pausing_tell(struct db *db, int *told, struct error *err)
 {
     void *ctx = talloc_new(NULL);
+    struct pause *pause;
+    bool over, ok = pause_find_untold(ctx, db, &pause, &over, err), mine = false;
     *told = 0;
-    bool ok = db_begin(db, DB_READ_WRITE, err);
-    struct rows *rows =
-        ok ? db_query(ctx, db, err,
-                      "UPDATE pauses SET told = true WHERE id = (SELECT id FROM pauses"
-                      "  WHERE NOT told ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)"
-                      " RETURNING id, resumed_at IS NOT NULL AS over",
-                      P0)
-           : NULL;
-    ok = rows && (rows_count(rows) == 0 ||
-                  tell(ctx, db, rows_text(rows, 0, "id"), rows_true(rows, 0, "over"), told, err));
-    if (ok && rows_count(rows))
-        ok = db_commit(db, err);
-    else
+    if (ok && pause) {
+        ok = db_begin(db, DB_READ_WRITE, err) && tell(ctx, db, pause, over, told, err) &&
+             pause_told(db, pause, over, &mine, err) && (!mine || db_commit(db, err));
         db_rollback(db);
+    }
+    *told = mine ? *told : 0;
     talloc_free(ctx);
     return ok;
 }

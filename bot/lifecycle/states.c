@@ -4,6 +4,7 @@
 #include "lifecycle/pausing.h"
 #include "lifecycle/say.h"
 #include "lifecycle/template.h"
+#include "lifecycle/trouble.h"
 #include "lifecycle/view.h"
 #include "lifecycle/waiting.h"
 
@@ -349,8 +350,10 @@ static void tell(struct db *db, const struct environment *env, const struct tran
     say_redraw(db, env, "message");
     if (step->thread)
         say(db, env, "thread", step->thread, extra);
-    if (step->job)
+    if (step->job) {
         pausing_say(db, env, step->job);
+        trouble_say(db, env);
+    }
     if (step->redraw_card)
         say_redraw(db, env, "card");
     if (env->break_glass && strcmp(step->from, step->to) != 0)

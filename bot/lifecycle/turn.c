@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "lifecycle/say.h"
 #include "lifecycle/states.h"
+#include "lifecycle/trouble.h"
 
 #include <math.h>
 #include <string.h>
@@ -72,12 +73,17 @@ void turn_view_unasked(cJSON *view)
 }
 
 void turn_view(cJSON *view, const struct environment *env, const struct queue_place *place,
-               const struct rows *took)
+               const struct rows *took, const struct rows *trouble)
 {
     void *tmp = talloc_new(NULL);
     bool new = strcmp(env->state, "queued") == 0, soon = place->waits &&has_room(place);
     json_set_bool(view, "starts_soon", new &&soon);
     json_set_string(view, "turn_words", place->waits && !soon ? turn_words(tmp, env, place) : "");
+    if (place->waits && trouble && rows_count(trouble)) {
+        struct circuit circuit = circuit_from_row(trouble, 0);
+        json_set_string(view, "turn_words", trouble_sentence(tmp, &circuit));
+        json_set_bool(view, "starts_soon", false);
+    }
     json_set_string(view, "usual_words",
                     new || strcmp(env->state, "creating") == 0 ? usual_words(tmp, took) : "");
     talloc_free(tmp);

@@ -7,9 +7,10 @@
 #include "store/queue.h"
 
 /* Sets view's turn_words (why its job does not start at once; "": it does, or there is none),
-   usual_words (how long a creation usually takes) and starts_soon. took: rows of queue_took_ask. */
+   usual_words (how long a creation usually takes) and starts_soon. took: rows of
+   queue_took_ask, trouble: of circuit_ask; either may be NULL. */
 void turn_view(cJSON *view, const struct environment *env, const struct queue_place *place,
-               const struct rows *took);
+               const struct rows *took, const struct rows *trouble);
 /* The same without having asked: nothing waits, and nothing is known. */
 void turn_view_unasked(cJSON *view);
 

@@ -6,6 +6,7 @@
 #include "lifecycle/states.h"
 #include "lifecycle/turn.h"
 #include "lifecycle/waiting.h"
+#include "store/circuits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -372,7 +373,7 @@ static bool add_rest(void *ctx, struct db *db, const struct environment *env, cJ
                      struct error *err)
 {
     static const char *const with_jobs[] = {"queued", "creating", "changing", "deleting", "failed"};
-    struct rows *link = NULL, *pause = NULL, *place = NULL, *took = NULL;
+    struct rows *link = NULL, *pause = NULL, *place = NULL, *took = NULL, *trouble = NULL;
     const char *id = talloc_asprintf(ctx, "%" PRId64, env->id);
     bool jobs = false;
     for (size_t i = 0; i < sizeof with_jobs / sizeof *with_jobs; i++)
@@ -383,6 +384,7 @@ static bool add_rest(void *ctx, struct db *db, const struct environment *env, cJ
     if (jobs) {
         queue_place_ask(ctx, db, id, &place);
         queue_took_ask(ctx, db, env->template, &took);
+        circuit_ask(ctx, db, env->region, &trouble);
     }
     if (!db_flush(db, err))
         return false;
@@ -390,7 +392,7 @@ static bool add_rest(void *ctx, struct db *db, const struct environment *env, cJ
     json_set_string(view, "message_link", url ? url : "");
     if (jobs) {
         struct queue_place turn = queue_place_from_row(place);
-        turn_view(view, env, &turn, took);
+        turn_view(view, env, &turn, took, trouble);
     }
     add_pause(ctx, view, pause, env->now);
     return true;

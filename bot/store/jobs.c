@@ -1,5 +1,6 @@
 #include "store/jobs.h"
 
+#include "store/circuits.h"
 #include "store/pauses.h"
 
 #include <inttypes.h>
@@ -29,7 +30,8 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         " lease_until = clock_timestamp() + make_interval(secs => $3::double precision)"
         " FROM (SELECT id, lease_owner, state FROM jobs WHERE id = $1 FOR UPDATE) old"
         " WHERE j.id = old.id AND ((j.state = 'running' AND j.lease_until < clock_timestamp())"
-        "  OR (j.state = 'queued' AND j.not_before <= clock_timestamp() AND NOT " PAUSE_HOLDS_J
+        "  OR (j.state = 'queued' AND j.not_before <= clock_timestamp()"
+        "   AND NOT " PAUSE_HOLDS_J " AND NOT " CIRCUIT_HOLDS_J
         "   AND (SELECT count(*) FROM jobs WHERE state = 'running') < $4::bigint"
         "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = j.region)"
         "    < $5::bigint"
@@ -38,7 +40,8 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         " RETURNING j.id, j.environment, j.team, j.kind, j.region, j.fence, j.attempts, j.cancel,"
         "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
         "  j.result->'zones' AS zones,"
-        "  coalesce(old.lease_owner, '') AS old_owner, old.state = 'queued' AS queued",
+        "  coalesce(old.lease_owner, '') AS old_owner, old.state = 'queued' AS queued,"
+        "  " CIRCUIT_PROBES_J " AS probe",
         P(id_text, owner, number(tmp, bounds->lease_seconds), number(tmp, bounds->parallel),
           number(tmp, bounds->per_region), number(tmp, bounds->per_team)));
     if (rows && rows_count(rows) && rows_true(rows, 0, "queued"))
@@ -58,6 +61,9 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         job->failures = (int)rows_integer(rows, 0, "failures", 0);
         job->zones = rows_json(job, rows, 0, "zones");
         job->cancel = rows_true(rows, 0, "cancel");
+        job->probe = rows_true(rows, 0, "queued") && rows_true(rows, 0, "probe");
+        if (job->probe)
+            circuit_probe(db, job, 4 * bounds->lease_seconds);
         *out = job;
     }
     talloc_free(tmp);

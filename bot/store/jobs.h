@@ -13,6 +13,7 @@ struct job {
     int failures;          /* of these, how many came to an end that was a failure */
     cJSON *zones;          /* the availability zones to take now; NULL: whichever */
     bool cancel;
+    bool probe; /* of a breaker around AWS that is open (store/circuits.h) */
 };
 
 /* How many may run in all, in a region and for a team. */

@@ -33,6 +33,7 @@ MIGRATION(013, "013_queue.sql");
 MIGRATION(014, "014_presented.sql");
 MIGRATION(015, "015_changes.sql");
 MIGRATION(016, "016_rates.sql");
+MIGRATION(017, "017_circuits.sql");
 
 static const struct {
     int version;
@@ -55,6 +56,7 @@ static const struct {
     {14, "presented", migration_014},
     {15, "changes", migration_015},
     {16, "rates", migration_016},
+    {17, "circuits", migration_017},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <talloc.h>
 
-#define OPEN_PAUSE                                                                                 \
+#define SELECT_PAUSES                                                                              \
     "SELECT id, workspace, user_id, user_name, reason, everything,"                                \
-    " extract(epoch FROM paused_at)::bigint AS since FROM pauses WHERE resumed_at IS NULL"
+    " extract(epoch FROM paused_at)::bigint AS since, resumed_at IS NOT NULL AS over FROM pauses"
+#define OPEN_PAUSE SELECT_PAUSES " WHERE resumed_at IS NULL"
 
 void pause_ask(const void *ctx, struct db *db, struct rows **rows)
 {
@@ -71,4 +72,26 @@ void pause_end(struct db *db, int64_t id)
     char number[32];
     snprintf(number, sizeof number, "%" PRId64, id);
     db_send(db, "UPDATE pauses SET resumed_at = now(), told = false WHERE id = $1", P(number));
+}
+
+bool pause_find_untold(const void *ctx, struct db *db, struct pause **out, bool *over,
+                       struct error *err)
+{
+    struct rows *rows =
+        db_query(ctx, db, err, SELECT_PAUSES " WHERE NOT told ORDER BY id LIMIT 1", P0);
+    *out = rows ? pause_from_row(ctx, rows) : NULL;
+    *over = *out && rows_true(rows, 0, "over");
+    return rows != NULL;
+}
+
+bool pause_told(struct db *db, const struct pause *pause, bool over, bool *was, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    struct rows *rows = db_query(tmp, db, err,
+                                 "UPDATE pauses SET told = true WHERE id = $1 AND NOT told"
+                                 " AND (resumed_at IS NOT NULL) = $2::boolean RETURNING id",
+                                 P(talloc_asprintf(tmp, "%" PRId64, pause->id), over ? "t" : "f"));
+    *was = rows && rows_count(rows) == 1;
+    talloc_free(tmp);
+    return rows != NULL;
 }

@@ -35,4 +35,10 @@ bool pause_hold_claims(struct db *db, struct error *err);
 void pause_begin(struct db *db, const struct pause *pause);
 void pause_end(struct db *db, int64_t id);
 
+/* The first whose beginning or end (*over) nobody was told of; *out is NULL when there is none. */
+bool pause_find_untold(const void *ctx, struct db *db, struct pause **out, bool *over,
+                       struct error *err);
+/* In the caller's transaction: people know. *was: nobody else has said so before. */
+bool pause_told(struct db *db, const struct pause *pause, bool over, bool *was, struct error *err);
+
 #endif

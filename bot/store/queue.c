@@ -1,5 +1,6 @@
 #include "store/queue.h"
 
+#include "store/circuits.h"
 #include "store/pauses.h"
 
 #include <inttypes.h>
@@ -7,7 +8,7 @@
 
 /* $1: so many of each line are looked at. $2: regions where so many run are left out. lines: each
    team, region and whether new, found from one to the next through the index, without those that a
-   pause holds; heads: the first of each; ranked: with their round. */
+   pause or a circuit holds; heads: the first of each; ranked: with their round. */
 #define QUEUE                                                                                      \
     "WITH RECURSIVE every_line (team, region, new) AS ("                                           \
     "  (SELECT team, region, (kind <> 'delete' AND started_at IS NULL) FROM jobs"                  \
@@ -19,9 +20,9 @@
     "     > (l.team, l.region, l.new)"                                                             \
     "    ORDER BY team, region, (kind <> 'delete' AND started_at IS NULL) LIMIT 1) next),"         \
     " running AS MATERIALIZED (SELECT team, region FROM jobs WHERE state = 'running'),"            \
-    " lines AS (SELECT * FROM every_line l WHERE NOT EXISTS (SELECT FROM pauses p"                 \
-    "   WHERE p.resumed_at IS NULL AND (p.everything OR l.new))"                                   \
-    "  AND (SELECT count(*) FROM running r WHERE r.region = l.region) < $2::bigint),"              \
+    " lines AS (SELECT * FROM every_line j WHERE NOT EXISTS (SELECT FROM pauses p"                 \
+    "   WHERE p.resumed_at IS NULL AND (p.everything OR j.new)) AND NOT " CIRCUIT_HOLDS_J          \
+    "  AND (SELECT count(*) FROM running r WHERE r.region = j.region) < $2::bigint),"              \
     " heads AS (SELECT h.* FROM lines l, LATERAL"                                                  \
     "  (SELECT id, environment, team, region, l.new, not_before FROM jobs"                         \
     "   WHERE state = 'queued' AND team = l.team AND region = l.region"                            \
@@ -48,6 +49,8 @@ bool queue_startable(const void *ctx, struct db *db, const struct job_bounds *bo
                  "    - (SELECT count(*) FROM running r WHERE r.team = ranked.team)) own"
                  "  WHERE in_region <= $2::bigint"
                  "   - (SELECT count(*) FROM running r WHERE r.region = own.region)"
+                 "   AND (in_region = 1 OR NOT EXISTS (SELECT FROM circuits c"
+                 "    WHERE c.opened_at IS NOT NULL AND c.scope IN ('', own.region)))"
                  "  ORDER BY " IN_TURN
                  "  LIMIT greatest(0, $1::bigint - (SELECT count(*) FROM running))",
            P(talloc_asprintf(tmp, "%" PRId64, bounds->parallel),

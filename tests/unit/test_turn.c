@@ -59,7 +59,7 @@ static void test_who_waits_is_told_what_for(void **state)
     lifecycle_rules.bounds = (struct job_bounds){4, 3, 2, 45};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cJSON *view = cJSON_CreateObject();
-        turn_view(view, &env, &cases[i].place, NULL);
+        turn_view(view, &env, &cases[i].place, NULL, NULL);
         assert_string_equal(json_string_or_empty(view, "turn_words"), cases[i].words);
         assert_int_equal(json_true(view, "starts_soon"), cases[i].soon);
         cJSON_Delete(view);
