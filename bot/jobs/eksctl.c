@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -185,10 +186,15 @@ char **eksctl_environment(const void *ctx, const char *home)
     return list;
 }
 
-char *eksctl_make_home(const void *ctx, struct error *err)
+static char *home_path(const void *ctx, const char *place, const char *end)
 {
     const char *base = getenv("TMPDIR");
-    char *path = talloc_asprintf(ctx, "%s/envbot-job-XXXXXX", base && *base ? base : "/tmp");
+    return talloc_asprintf(ctx, "%s/envbot-job-%s.%s", base && *base ? base : "/tmp", place, end);
+}
+
+char *eksctl_make_home(const void *ctx, const char *place, struct error *err)
+{
+    char *path = home_path(ctx, place, "XXXXXX");
     if (mkdtemp(path))
         return path;
     error_set(err, ERROR_INTERNAL, "%s cannot be made: %s", path, strerror(errno));
@@ -203,9 +209,16 @@ static int remove_entry(const char *path, const struct stat *unused, int type, s
     return remove(path);
 }
 
-void eksctl_remove_home(const char *home)
+void eksctl_remove_homes(const char *place)
 {
-    nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    char *pattern = home_path(NULL, place, "??????");
+    glob_t found;
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            nftw(found.gl_pathv[i], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        globfree(&found);
+    }
+    talloc_free(pattern);
 }
 
 static void close_pair(int pair[2])

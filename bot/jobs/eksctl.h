@@ -38,9 +38,10 @@ char **eksctl_scale(const void *ctx, const struct config *config, const char *cl
    of its own; times in UTC. Never Slack's, the database's or our own settings. */
 char **eksctl_environment(const void *ctx, const char *home);
 
-/* A private folder for one job's eksctl; removed with eksctl_remove_home. NULL with err. */
-char *eksctl_make_home(const void *ctx, struct error *err);
-void eksctl_remove_home(const char *home);
+/* A folder for the eksctl of the job process that place names (owner_place), which nobody else may
+   read; removed with eksctl_remove_homes, also by who takes over. NULL with err. */
+char *eksctl_make_home(const void *ctx, const char *place, struct error *err);
+void eksctl_remove_homes(const char *place);
 
 struct eksctl_process {
     pid_t pid;  /* also its process group */

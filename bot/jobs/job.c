@@ -284,12 +284,13 @@ static bool begin(struct run *run, const void *ctx, int64_t id, struct error *er
 
 static int run_claimed(struct run *run, struct error *err)
 {
-    run->home = eksctl_make_home(run->db, err);
+    const char *place = owner_place(run->db, owner_text(run->db, 0));
+    run->home = eksctl_make_home(run->db, place, err);
     enum outcome outcome = OUTCOME_FAILED;
     if (run->home) {
         run->environment = eksctl_environment(run->db, run->home);
         outcome = work(run);
-        eksctl_remove_home(run->home);
+        eksctl_remove_homes(place);
     } else {
         log_error("the job has no place to work", "error", err->text);
         run->cause = cause_by_id("folder");

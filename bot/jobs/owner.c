@@ -44,20 +44,41 @@ static int end_one(int pid, unsigned long long start, bool group)
     return kill(group ? -pid : pid, SIGKILL) == 0;
 }
 
-int owner_end(const char *owner)
+struct holder {
+    int pid, child;
+    unsigned long long start, child_start;
+};
+
+/* How many of its parts there are: 5 with an eksctl; 0 when it is of another host. */
+static int read_owner(const char *owner, struct holder *holder)
 {
     char host[256] = "", of[256];
-    int pid = 0, child = 0;
-    unsigned long long start = 0, child_start = 0;
+    *holder = (struct holder){0};
     gethostname(host, sizeof host - 1);
     for (char *c = host; *c; c++)
         if (*c == ':')
             *c = '-';
-    int parts = sscanf(owner, "%255[^:]:%d:%llu:%d:%llu", of, &pid, &start, &child, &child_start);
-    if (parts < 3 || strcmp(of, host) != 0)
+    int parts = sscanf(owner, "%255[^:]:%d:%llu:%d:%llu", of, &holder->pid, &holder->start,
+                       &holder->child, &holder->child_start);
+    return parts < 3 || strcmp(of, host) != 0 ? 0 : parts;
+}
+
+int owner_end(const char *owner)
+{
+    struct holder holder;
+    int parts = read_owner(owner, &holder);
+    if (!parts)
         return 0;
-    int ended = end_one(pid, start, false); /* first, so that it starts nothing more */
+    int ended =
+        end_one(holder.pid, holder.start, false); /* first, so that it starts nothing more */
     if (parts == 5)
-        ended += end_one(child, child_start, true);
+        ended += end_one(holder.child, holder.child_start, true);
     return ended;
+}
+
+char *owner_place(const void *ctx, const char *owner)
+{
+    struct holder holder;
+    return read_owner(owner, &holder) ? talloc_asprintf(ctx, "%d-%llu", holder.pid, holder.start)
+                                      : NULL;
 }

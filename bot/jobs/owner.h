@@ -13,4 +13,8 @@ char *owner_text(const void *ctx, pid_t child);
    many were ended. Another host's cannot be reached: AWS's own names are the fence then. */
 int owner_end(const char *owner);
 
+/* What names the private folder of that owner's job process, "PID-START"; NULL when it was on
+   another host. */
+char *owner_place(const void *ctx, const char *owner);
+
 #endif

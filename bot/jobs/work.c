@@ -366,6 +366,9 @@ enum outcome work(struct run *run)
     struct work w = {.run = run, .intent = intent_of(run->job->kind), .role = ""};
     if (*run->job->old_owner && owner_end(run->job->old_owner))
         supervise_note(run, "ended what was left of the process that had this job before");
+    const char *place = owner_place(run->env, run->job->old_owner);
+    if (place)
+        eksctl_remove_homes(place);
     if (run->job->cancel && w.intent != INTENT_DELETE)
         return OUTCOME_CANCELLED;
     bool prepared = w.intent == INTENT_CREATE   ? prepare_create(&w)
