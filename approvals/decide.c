@@ -124,12 +124,22 @@ static void write_decision(const struct approver *me, const struct matter *matte
 }
 
 /* What the audit says of a word besides who gave it. */
-static void add_detail(cJSON *detail, const struct matter *matter, const struct decision *decision)
+static void add_detail(cJSON *detail, const struct matter *matter, const struct votes *votes,
+                       const struct decision *decision)
 {
     json_set_number(detail, "revision", matter->revision);
     json_set_string(detail, "digest", matter->digest);
     if (decision)
         json_set_bool(detail, "code", matter->policy.code && decision->proved);
+    cJSON *voters = cJSON_CreateArray();
+    for (int i = 0; votes && i < votes->standing; i++) {
+        const struct vote *vote = &votes->items[i];
+        cJSON *each = cJSON_CreateObject();
+        json_set_format(each, "user", "%s/%s", vote->workspace, vote->user);
+        json_set_string(each, vote->lost ? "lost" : "rule", vote->lost ? vote->lost : vote->rule);
+        cJSON_AddItemToArray(voters, each);
+    }
+    json_set(detail, "voters", voters);
 }
 
 /* votes: with the deciding one; NULL for a deny, which needs no other. */
@@ -146,7 +156,7 @@ static bool take(const void *ctx, const struct approver *me, struct matter *matt
     json_set_string(extra, "by", person->name);
     json_set_format(extra, "by_mention", "<@%s>", person->id);
     json_set_string(extra, "decision_reason", decision->reason);
-    add_detail(extra, matter, decision);
+    add_detail(extra, matter, votes, decision);
     return matter->acts->take(ctx, me->db, matter, votes != NULL,
                               votes_tally(ctx, matter->tally, votes, part), me->actor, extra,
                               answer, err);
@@ -160,7 +170,7 @@ static void keep(const void *ctx, const struct approver *me, struct matter *matt
     cJSON *tally = votes_tally(ctx, matter->tally, votes, NULL);
     matter->acts->keep(me->db, matter, tally);
     cJSON *detail = json_own(ctx, cJSON_Duplicate(tally, true));
-    add_detail(detail, matter, decision);
+    add_detail(detail, matter, votes, decision);
     audit_add(me->db, me->actor, env->id, env->team, decision ? "vote" : "vote-taken-back",
               env->state, env->state, detail);
 }
@@ -174,18 +184,18 @@ bool decision_settle(const void *ctx, struct db *db, const struct audit_actor *a
     if (!matter->open || (matter->presented && !stale))
         return true;
     struct votes votes;
-    if (!votes_read(ctx, db, matter, &votes, err))
+    if (!votes_read(ctx, db, matter, NULL, NULL, &votes, err))
         return false;
     cJSON *detail = json_object(ctx);
     json_set_string(detail, "before", matter->presented);
     matter->acts->present(db, matter);
     if (!stale)
         return true;
-    add_detail(detail, matter, NULL);
+    add_detail(detail, matter, NULL, NULL);
     const char *names = votes_mentions(ctx, &votes);
     json_set_string(detail, "names", names);
     audit_add(db, actor, env->id, env->team, "shown-anew", env->state, env->state, detail);
-    if (votes.count)
+    if (votes.standing)
         waiting_tell_approvers(db, env, "votes-void", detail);
     log_warn("a request is not what its cards showed; they are shown anew", "env", env->cluster);
     *words =
@@ -193,6 +203,29 @@ bool decision_settle(const void *ctx, struct db *db, const struct audit_actor *a
                         "%s is not what this card showed any more, so nothing was decided. Its "
                         "card is shown anew: look at it there.",
                         env->name);
+    return true;
+}
+
+bool decision_recount(const void *ctx, struct db *db, const struct rbac *rules,
+                      struct voters *voters, struct matter *matter, struct error *err)
+{
+    const struct environment *env = matter->env;
+    struct votes votes;
+    if (!matter->open)
+        return true;
+    if (!votes_read(ctx, db, matter, rules, voters, &votes, err))
+        return false;
+    const char *before = json_string_or_empty(matter->tally, "words");
+    cJSON *tally = votes_tally(ctx, matter->tally, &votes, NULL);
+    if (!votes.standing || voters_open(voters) ||
+        strcmp(before, json_string_or_empty(tally, "words")) == 0)
+        return true;
+    matter->acts->keep(db, matter, tally);
+    cJSON *detail = json_own(ctx, cJSON_Duplicate(tally, true));
+    add_detail(detail, matter, &votes, NULL);
+    json_set_string(detail, "lost", votes_lost(ctx, &votes));
+    audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "votes-recounted", env->state, env->state,
+              detail);
     return true;
 }
 
@@ -205,7 +238,7 @@ bool decide(const void *ctx, const struct approver *me, struct matter *matter,
     me->actor->rule = talloc_strdup(ctx, why.text);
     struct votes votes;
     const char *name = matter->env->name;
-    if (!votes_read(ctx, me->db, matter, &votes, err))
+    if (!votes_read(ctx, me->db, matter, me->rules, me->voters, &votes, err))
         return false;
     const struct vote *own = votes_of(&votes, me->person);
     if (decision->word == DECISION_DENY) {
@@ -214,21 +247,23 @@ bool decide(const void *ctx, const struct approver *me, struct matter *matter,
         write_decision(me, matter, decision, why.text);
         return take(ctx, me, matter, decision, NULL, answer, err);
     }
-    if (own)
+    if (own && votes.missing.all)
         return error_set(err, ERROR_CONFLICT,
                          "You have approved %s already; still needed: %s. Until it is decided you "
                          "can take that back with the button on its card, or `%s takeback %s`.",
                          name, votes.needed, view_command, name);
+    if (own) /* it is enough now: somebody may approve again who could not for a while */
+        votes_take_back(ctx, me->db, matter, &votes, own);
     write_decision(me, matter, decision, why.text);
-    votes_add(ctx, matter, &votes, me->person);
+    votes_add(ctx, matter, &votes, me->person, me->actor->rule);
     if (votes.missing.all == 0)
         return take(ctx, me, matter, decision, &votes, answer, err);
     keep(ctx, me, matter, &votes, decision);
     *answer = talloc_asprintf(ctx,
-                              "Your approval of %s is counted. Still needed: %s. Until it is "
+                              "Your approval of %s is counted.%s Still needed: %s. Until it is "
                               "decided you can take it back with the button on the card, or `%s "
                               "takeback %s`.",
-                              name, votes.needed, view_command, name);
+                              name, votes_lost(ctx, &votes), votes.needed, view_command, name);
     return true;
 }
 
@@ -243,7 +278,7 @@ bool decision_take_back(const void *ctx, const struct approver *me, struct matte
                             : error_set(err, err->code,
                                         "%s After a decision no vote can be taken back.", over);
     }
-    if (!votes_read(ctx, me->db, matter, &votes, err))
+    if (!votes_read(ctx, me->db, matter, me->rules, me->voters, &votes, err))
         return false;
     const struct vote *own = votes_of(&votes, me->person);
     if (!own && !may_approve(me, matter, me->person, NULL))

@@ -4,6 +4,7 @@
 
 #include "approvals/matter.h"
 #include "approvals/people.h"
+#include "approvals/voters.h"
 
 enum decision_word { DECISION_APPROVE, DECISION_DENY };
 
@@ -20,7 +21,8 @@ struct approver {
     const struct rbac *rules;
     const struct person *person;
     struct audit_actor *actor;
-    bool clicked; /* a button of the message actor->message in actor->channel */
+    struct voters *voters; /* who voted before; the caller runs it again when they are open */
+    bool clicked;          /* a button of the message actor->message in actor->channel */
 };
 
 /* What comes first, inside the caller's transaction, the matter's environment locked: where it is
@@ -36,6 +38,11 @@ bool decision_settle(const void *ctx, struct db *db, const struct audit_actor *a
    is written. */
 bool decide(const void *ctx, const struct approver *me, struct matter *matter,
             const struct decision *decision, const char **answer, struct error *err);
+
+/* Whether the votes still count that the card counts, voters being known: else the card is told,
+   and the audit. Inside the caller's transaction, the matter's environment locked. */
+bool decision_recount(const void *ctx, struct db *db, const struct rbac *rules,
+                      struct voters *voters, struct matter *matter, struct error *err);
 
 /* The same checks alone, for a form that is yet to be filled in. */
 bool decision_allowed(const void *ctx, const struct approver *me, const struct matter *matter,

@@ -77,17 +77,31 @@ static bool is_among(const char *const *list, const char *id)
 
 /* ---- reminders ---- */
 
-/* Who could give a vote, and of which of the policy's groups they are. */
+/* Who could give a vote, of which of the policy's groups they are, and who those are that have. */
 struct candidates {
+    struct voters *voters;
     const char **approvers;
     const char ***members; /* of each of policy.groups, in its order; NULL: cannot be told */
 };
 
-static bool find_candidates(const void *ctx, const struct needed *needed,
-                            const struct environment *env, const struct policy *policy,
-                            struct candidates *out, struct error *err)
+/* Asks who those are now whose votes stand. */
+static bool find_voters(const void *ctx, const struct needed *needed, const struct matter *matter,
+                        struct voters **out, struct error *err)
 {
+    struct votes votes;
+    *out = voters_new(ctx);
+    return votes_read(ctx, needed->db, matter, needed->rules, *out, &votes, err) &&
+           voters_ask(*out, needed->people, needed->web, 0, err);
+}
+
+static bool find_candidates(const void *ctx, const struct needed *needed,
+                            const struct matter *matter, struct candidates *out, struct error *err)
+{
+    const struct environment *env = matter->env;
+    const struct policy *policy = &matter->policy;
     *out = (struct candidates){0};
+    if (!find_voters(ctx, needed, matter, &out->voters, err))
+        return false;
     if (!policy_approvers(ctx, needed->rules, needed->people, needed->web, policy,
                           owner_of(ctx, needed, env), env->team, env->template, &out->approvers,
                           err))
@@ -104,8 +118,8 @@ static bool find_candidates(const void *ctx, const struct needed *needed,
 
 static bool has_voted(const struct votes *votes, const char *id)
 {
-    for (int i = 0; i < votes->count; i++)
-        if (strcmp(votes->items[i].user, id) == 0)
+    for (int i = 0; i < votes->standing; i++)
+        if (strcmp(votes->items[i].user, id) == 0 && !votes->items[i].lost)
             return true;
     return false;
 }
@@ -173,8 +187,8 @@ bool needed_names(const void *ctx, const struct needed *needed, struct environme
     size_t count = 0, more = 0;
     int64_t until = monotonic_ms() + PATIENCE_MS;
     *names = "";
-    if (!find_candidates(ctx, needed, env, &matter.policy, &all, err) ||
-        !votes_read(ctx, needed->db, &matter, &votes, err))
+    if (!find_candidates(ctx, needed, &matter, &all, err) ||
+        !votes_read(ctx, needed->db, &matter, needed->rules, all.voters, &votes, err))
         return false;
     for (const char **id = all.approvers; id && *id; id++) {
         bool asks = count < NAMED_MOST && (**id == 'U' || **id == 'W') && monotonic_ms() < until;
@@ -211,9 +225,14 @@ static bool remind(void *ctx, const struct needed *needed, int64_t id, const str
     struct environment *env = rows && rows_count(rows) ? environment_from_row(ctx, rows, 0) : NULL;
     struct matter matter = env ? matter_request(env) : (struct matter){0};
     if (!env || !decision_settle(ctx, needed->db, &AUDIT_ENVBOT, &matter, &anew, err) ||
-        !votes_read(ctx, needed->db, &matter, &votes, err)) {
+        !votes_read(ctx, needed->db, &matter, needed->rules, all->voters, &votes, err)) {
         db_rollback(needed->db);
         return rows != NULL && !env;
+    }
+    if (all->voters &&
+        voters_open(all->voters)) { /* one voted meanwhile: the next look knows them */
+        db_rollback(needed->db);
+        return true;
     }
     *done = waiting_remind(needed->db, env, names_of(ctx, all, &votes));
     if (!db_commit(needed->db, err))
@@ -227,10 +246,10 @@ static bool remind(void *ctx, const struct needed *needed, int64_t id, const str
 static bool remind_one(void *ctx, struct needed *needed, struct environment *env, bool *done,
                        struct error *err)
 {
-    struct policy policy = policy_read(env->template_copy);
+    const struct matter matter = matter_request(env);
     struct candidates all = {0};
     struct error why = {0};
-    bool known = may_ask(needed) && (find_candidates(ctx, needed, env, &policy, &all, &why) ||
+    bool known = may_ask(needed) && (find_candidates(ctx, needed, &matter, &all, &why) ||
                                      unanswered(needed, env, &why));
     time_t since = env->now - waiting_remind_at(env, &lifecycle_rules);
     *done = false;
@@ -297,7 +316,7 @@ static bool note_look(void *ctx, const struct needed *needed, const struct envir
 }
 
 /* The transaction of one look; nothing when another process is at it or it was decided. */
-static bool write_look(void *ctx, const struct needed *needed, int64_t id,
+static bool write_look(void *ctx, const struct needed *needed, int64_t id, struct voters *voters,
                        const struct policy_gap *gap, bool *told, struct error *err)
 {
     char text[32];
@@ -312,6 +331,8 @@ static bool write_look(void *ctx, const struct needed *needed, int64_t id,
     struct matter matter = env ? matter_request(env) : (struct matter){0};
     const char *anew;
     if (!env || !decision_settle(ctx, needed->db, &AUDIT_ENVBOT, &matter, &anew, err) ||
+        (rbac_can_name(needed->rules) &&
+         !decision_recount(ctx, needed->db, needed->rules, voters, &matter, err)) ||
         !note_look(ctx, needed, env, gap->missing != NULL, told, err)) {
         db_rollback(needed->db);
         return rows != NULL && !env;
@@ -340,15 +361,17 @@ bool needed_check(struct needed *needed, int *taken, struct error *err)
     bool ok = rows != NULL;
     for (int i = 0; ok && may_ask(needed) && i < rows_count(rows); i++) {
         struct environment *env = environment_from_row(ctx, rows, i);
-        struct policy policy = policy_read(env->template_copy);
+        const struct matter matter = matter_request(env);
+        struct voters *voters;
         struct policy_gap gap;
         struct error why = {0};
         const char *who;
         bool told = false;
-        if (policy_look_for_gap(ctx, needed->rules, needed->people, needed->web, &policy,
+        if (find_voters(ctx, needed, &matter, &voters, &why) &&
+            policy_look_for_gap(ctx, needed->rules, needed->people, needed->web, &matter.policy,
                                 owner_of(ctx, needed, env), env->team, env->template, &who, &gap,
                                 &why))
-            ok = write_look(ctx, needed, env->id, &gap, &told, err);
+            ok = write_look(ctx, needed, env->id, voters, &gap, &told, err);
         else
             unanswered(needed, env, &why);
         *taken += told;

@@ -322,11 +322,10 @@ static bool ask_person(const void *ctx, struct people *people, struct slack_web 
     return true;
 }
 
-bool people_find(const void *ctx, struct people *people, struct slack_web *web,
+static bool find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
-                 struct person **out, struct error *err)
+                 struct terms terms, struct person **out, struct error *err)
 {
-    struct terms terms = terms_of(people, freshness);
     bool ours = strcmp(workspace, people->workspace) == 0;
     if (!ours && !*people->enterprise) {
         *out = stranger(ctx, workspace, user);
@@ -349,6 +348,27 @@ bool people_find(const void *ctx, struct people *people, struct slack_web *web,
         log_warn("Slack cannot tell who decides; what it told within the last minute serves",
                  "user", user);
     return *out != NULL;
+}
+
+bool people_find(const void *ctx, struct people *people, struct slack_web *web,
+                 const char *workspace, const char *user, enum people_freshness freshness,
+                 struct person **out, struct error *err)
+{
+    return find(ctx, people, web, workspace, user, freshness, terms_of(people, freshness), out,
+                err);
+}
+
+int64_t people_now(void)
+{
+    return copy_now();
+}
+
+bool people_find_besides(const void *ctx, struct people *people, struct slack_web *web,
+                         const char *workspace, const char *user, int64_t began,
+                         struct person **out, struct error *err)
+{
+    struct terms terms = {began, began + PATIENCE_MS};
+    return find(ctx, people, web, workspace, user, PEOPLE_NOW, terms, out, err);
 }
 
 const char *people_change_of(const void *ctx, const char *event_type, const cJSON *event)

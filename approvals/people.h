@@ -44,6 +44,14 @@ bool people_find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
                  struct person **out, struct error *err);
 
+/* For a decision that somebody else takes: a person on whom it depends as well. What Slack was
+   asked since it began will do, by people_now(), and it is waited for no longer than for who acts.
+ */
+int64_t people_now(void);
+bool people_find_besides(const void *ctx, struct people *people, struct slack_web *web,
+                         const char *workspace, const char *user, int64_t began,
+                         struct person **out, struct error *err);
+
 /* What an event of Slack (subteam_members_changed, subteam_updated, user_change …) says of people,
    as a text of ctx that all processes are to be told; NULL when it says nothing of them. */
 const char *people_change_of(const void *ctx, const char *event_type, const cJSON *event);

@@ -7,10 +7,12 @@
 
 static inline struct approver approver_of(struct call *call)
 {
+    voters_know(call->voters, call->person);
     return (struct approver){.db = call->db,
                              .rules = call->rules,
                              .person = call->person,
                              .actor = &call->actor,
+                             .voters = call->voters,
                              .clicked = call->envelope->type == ENVELOPE_ACTION};
 }
 

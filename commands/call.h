@@ -6,6 +6,7 @@
 #include "approvals/rbac.h"
 #include "approvals/review.h"
 #include "approvals/rules.h"
+#include "approvals/voters.h"
 #include "commands/words.h"
 #include "config.h"
 #include "lifecycle/template.h"
@@ -44,12 +45,14 @@ struct call {
     struct db *db;
     const struct rbac *rules; /* the access rules as they were when the envelope came */
     struct review *review;    /* what a cluster says of them, and rules are its; NULL: files */
+    struct voters *voters;    /* who those are now who voted before */
     const struct envelope *envelope;
     const struct person *person;
     struct audit_actor actor;      /* the person, for the audit */
     const struct command *command; /* what they asked for */
     int64_t about;                 /* the environment that was found for it; 0: none yet */
     int64_t began_ms;              /* of the monotonic clock */
+    int64_t began_people;          /* people_now() then, or a little later */
     const struct words *words;     /* a typed command's, after its name */
     void *prepared;                /* what prepare() left for run() */
     /* what comes of it */

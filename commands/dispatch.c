@@ -160,11 +160,11 @@ static bool begin(struct call *call, enum db_mode mode, bool unknown, struct err
     return true;
 }
 
-/* Whether the handler asked what the cluster that keeps the rules has not told yet: then nothing of
-   what it did or said holds. */
+/* Whether the handler asked what the cluster that keeps the rules, or Slack of an earlier voter,
+   has not told yet: then nothing of what it did or said holds. */
 static bool must_ask(const struct call *call)
 {
-    return call->review && review_open(call->review);
+    return voters_open(call->voters) || (call->review && review_open(call->review));
 }
 
 static int64_t now_ms(void)
@@ -176,7 +176,7 @@ static int64_t now_ms(void)
 
 /* Asks it, outside of any transaction, within what is left of the three seconds that Slack gives an
    ack. What one answer leads to is asked in the next round. */
-static bool ask_cluster(struct call *call, int round, struct error *err)
+static bool ask_others(struct call *call, int round, struct error *err)
 {
     enum { ROUNDS_MOST = 12, ACK_MS = 2600, PATIENCE_MS = 2000, LEAST_MS = 300 };
     int64_t left = call->began_ms + ACK_MS - now_ms();
@@ -184,8 +184,12 @@ static bool ask_cluster(struct call *call, int round, struct error *err)
     call->errors = NULL;
     call->actor.rule = NULL;
     if (round >= ROUNDS_MOST)
-        return error_set(err, ERROR_INTERNAL, "the questions to the cluster do not end");
-    return review_ask(call->review, call->tools->kube, call->app->cluster, (long)left, err);
+        return error_set(err, ERROR_INTERNAL, "the questions to Slack and the cluster do not end");
+    if (voters_open(call->voters) &&
+        !voters_ask(call->voters, call->app->people, call->tools->web, call->began_people, err))
+        return false;
+    return !call->review || !review_open(call->review) ||
+           review_ask(call->review, call->tools->kube, call->app->cluster, (long)left, err);
 }
 
 static bool prepare(struct call *call, const struct command *command, struct error *err)
@@ -196,7 +200,7 @@ static bool prepare(struct call *call, const struct command *command, struct err
             return ok;
         call->prepared = NULL;
         call->reply = call->view = NULL;
-        if (!ask_cluster(call, round, err))
+        if (!ask_others(call, round, err))
             return false;
     }
 }
@@ -217,7 +221,7 @@ static const char *run(struct call *call, const struct command *command)
         bool ok = command->run(call, &err);
         if (must_ask(call)) {
             db_rollback(call->db);
-            if (!ask_cluster(call, rounds++, &err))
+            if (!ask_others(call, rounds++, &err))
                 return answer_refusal(call, &err, command->reads, unknown);
             attempt--;
             continue;
@@ -415,6 +419,8 @@ const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn
     call->db = tools->db;
     call->began_ms = raw->received_ns / 1000000;
     const struct rbac *held = rules_hold(call->app->rules);
+    call->began_people = people_now();
+    call->voters = voters_new(call);
     call->review = call->app->cluster ? review_new(call) : NULL;
     call->rules = call->review ? review_rules(call->review) : held;
     struct error err = {0};

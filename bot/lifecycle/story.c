@@ -22,6 +22,7 @@ static const struct {
     {"review-end", "{who} ended it after the glass was broken.[ Allowed by {rule}.]"},
     {"vote", "{who} approved it.[ Still needed: {needed}.][ Allowed by {rule}.]"},
     {"vote-taken-back", "{who} took their vote back.[ Still needed: {needed}.]"},
+    {"votes-recounted", "The votes were counted again.[{lost}][ Still needed: {needed}.]"},
     {"shown-anew",
      "It was not what its card showed, so that was shown anew.[ Votes that counted no "
      "more: {names}.]"},

@@ -128,6 +128,7 @@ def test_an_approval_counts_with_a_right_code_only(guarded):
     c.wait_state("demo", "queued", "creating", "ready")
     assert row(c)["failures"] == 0
     assert c.database.one("SELECT count(*) FROM decisions WHERE word = 'approve'") == 1
+    assert c.database.one("SELECT detail ->> 'code' FROM audit WHERE event = 'approve'") == "true"
     assert "You approved demo. It goes ahead." in c.slack.wait_for(
         lambda: c.slack.whispers("U0APPR"), "an answer")
 

@@ -1,7 +1,9 @@
 """Votes: the card counts them, they can be taken back until the decision, and which of them count is
 looked at anew whenever somebody votes."""
 
+import os
 import re
+import shutil
 
 from test_life import actions, ask, in_thread, press
 from test_waiting import card_becomes, said_under, waited, with_policy
@@ -236,6 +238,7 @@ def test_a_card_counts_where_it_was_put_and_a_copy_of_it_nowhere(company, tmp_pa
     c.serve()
     for name in ("demo", "other"):
         ask(c, "U0DEV", f"create small {name}")
+        c.message(name, "card")
     value = f"{c.environment_row('demo')['id']}.1"
     for place in (c.message("demo")[:2], c.message("other", "card")[:2]):
         for action in ("approve", "deny", "ask", "takeback"):
@@ -252,3 +255,123 @@ def test_a_card_counts_where_it_was_put_and_a_copy_of_it_nowhere(company, tmp_pa
     assert "only just being posted" in said and standing(c, "demo") == []
     c.database.query("UPDATE messages SET place = 'card' WHERE place = 'review' RETURNING 1")
     assert vote(c, "U0APPR", "demo").startswith("Your approval of demo is counted.")
+
+
+def lost(c, name, event):
+    """Of the last such row of the audit: whose votes counted by which rule, and whose did not."""
+    voters = events(c, name, event)[-1]["detail"]["voters"]
+    return {v["user"].split("/")[1]: v.get("rule") or v["lost"] for v in voters}
+
+
+def test_a_vote_counts_while_whoever_gave_it_still_may(company, tmp_path):
+    c = with_policy(company, tmp_path, relaxed=True, count=2)
+    three = tmp_path / "templates" / "environments" / "three.yaml"
+    three.write_text((three.parent / "small.yaml").read_text().replace("count: 2", "count: 3"))
+    c.serve()
+    not_named = "<@U0APPR> is not named as an approver any more"
+    ask(c, "U0DEV", "create small demo")
+    vote(c, "U0APPR", "demo")
+    c.slack.group("platform-approvers", remove=["U0APPR"])
+    # It would have been the second one; the group of a moment ago makes no majority.
+    said = vote(c, "U0APPR2", "demo")
+    assert said.startswith("Your approval of demo is counted. Not counted any more: " + not_named
+                           + ". Still needed: 1 more approval."), said
+    shows(c, "demo", "1 of 2: <@U0APPR2> ✓, 1 more approval still needed")
+    assert lost(c, "demo", "vote")["U0APPR"] == not_named
+    assert events(c, "demo", "vote")[-1]["detail"]["code"] is False
+    assert "RoleBinding" in lost(c, "demo", "vote")["U0APPR2"]
+    assert c.environment_row("demo")["state"] == "pending"
+    # Back in it, their vote is as good as ever, and saying so again decides.
+    c.slack.group("platform-approvers", add=["U0APPR"])
+    assert vote(c, "U0APPR", "demo") == "You approved demo. It goes ahead."
+    assert set(standing(c, "demo")) == {"U0APPR", "U0APPR2"}
+    rules = lost(c, "demo", "approve")
+    assert "RoleBinding" in rules["U0APPR"] and "RoleBinding" in rules["U0APPR2"]
+    shows(c, "demo", "2 of 2: <@U0APPR2> ✓, <@U0APPR> ✓")
+
+    # Who was deactivated, who turns out to be the requester, and who turns out to be one who voted.
+    for name, user, fields, why in (
+            ("gone", "U0A", {"deleted": True}, "is no full member of this workspace any more"),
+            ("guest", "U0B", {"is_restricted": True}, "is no full member of this workspace any more"),
+            ("self", "U0C", {"email": "DEVELOPER@example.com"}, "is who asks for it"),
+            ("twin", "U0D", {"email": "APPROVER@example.com"}, "is the same person as <@U0APPR>")):
+        c.slack.person(user, name=user.lower(), email=f"{user}@example.com")
+        c.slack.group("platform-approvers", add=[user])
+        ask(c, "U0DEV", f"create {'three' if name == 'twin' else 'small'} {name}")
+        c.message(name, "card")
+        if name == "twin":
+            vote(c, "U0APPR", name)
+        vote(c, user, name)
+        c.slack.person(user, **fields)
+        said = vote(c, "U0APPR2", name)
+        assert f"Not counted any more: <@{user}> {why}. Still needed: 1 more approval." in said, said
+        assert lost(c, name, "vote")[user] == f"<@{user}> {why}"
+        assert vote(c, "U0APPR3", name) == f"You approved {name}. It goes ahead."
+        assert lost(c, name, "approve")[user] == f"<@{user}> {why}"
+        ask(c, "U0DEV", f"delete {name}")
+
+
+def test_votes_are_counted_again_with_the_groups_and_rules_of_now(company, tmp_path):
+    rules = tmp_path / "rules"
+    shutil.copytree(os.path.join(os.path.dirname(__file__), "..", "..", "deploy", "rbac"), rules)
+    binding = rules / "helper.yaml"
+    binding.write_text("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: helper, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: envbot-approver}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0BYST"}]
+""")
+    c = with_policy(company, tmp_path, relaxed=True, count=2, groups={"slack:security": 1},
+                    rules=str(rules))
+    c.serve()
+    ask(c, "U0DEV", "create small demo")
+    c.message("demo", "card")
+    looked(c, "demo")
+    vote(c, "U0APPR3", "demo")
+    shows(c, "demo", "1 of 2: <@U0APPR3> ✓, 1 more approval still needed")
+    # Of security no more, and an approver still: it counts as anybody's.
+    c.slack.group("security", remove=["U0APPR3"], add=["U0SECUR"])
+    said = vote(c, "U0BYST", "demo")
+    assert said.startswith("Your approval of demo is counted. Still needed: one of @security."), said
+    first = c.database.one("SELECT rules_version FROM decisions WHERE user_id = 'U0BYST'")
+
+    # A rule goes: the clock counts again, says so on the card, and the next vote decides nothing.
+    binding.unlink()
+    c.slack.wait_for(lambda: c.database.one("SELECT count(DISTINCT rules) FROM looks") == 1
+                     and c.database.one("SELECT rules FROM looks") != first,
+                     "the clock has looked under the new rules", 60)
+    shows(c, "demo", "1 of 2: <@U0APPR3> ✓, one of @security still needed")
+    assert lost(c, "demo", "votes-recounted")["U0BYST"] == (
+        "<@U0BYST> is not named as an approver any more")
+    assert "approver any more" in c.slack.type("U0DEV", "C0GEN", "audit demo")["shown"][0]["text"]
+    # Whose word does not count any more may take it back all the same, and is not asked to.
+    assert ask(c, "U0BYST", "takeback demo").startswith("Your approval of demo is taken back.")
+    assert ask(c, "U0BYST", "takeback demo").startswith("The rules do not name you as an approver")
+    c.slack.group("security", add=["U0APPR2"])
+    assert vote(c, "U0APPR2", "demo") == "You approved demo. It goes ahead."
+    row = c.database.query("SELECT rule, rules_version FROM decisions WHERE user_id = 'U0APPR2'")[0]
+    assert row["rules_version"] != first and "RoleBinding \"payments/" in row["rule"], row
+
+
+def test_without_knowing_who_voted_nothing_is_decided(company, tmp_path):
+    # what Slack told before is too old here
+    c = with_policy(company, tmp_path, relaxed=True, count=2, options={"rbac.copy_seconds": 0})
+    c.serve()
+    ask(c, "U0DEV", "create small demo")
+    vote(c, "U0APPR", "demo")
+    cannot = ("Slack cannot tell at the moment whether those who approved it before still may, so"
+              " nothing was decided. Please try again in a minute.")
+    for fault in ({"do": "status", "status": 429, "retry_after": 7}, {"do": "slow", "seconds": 30},
+                  {"do": "error", "error": "internal_error"}):
+        c.slack.fault("users.info", match={"user": "U0APPR"}, count=1000, **fault)
+        channel, _, card = c.message("demo", "card")
+        said = answered(c, "U0APPR2", lambda: c.slack.click(
+            "U0APPR2", channel, card["ts"], "approve", wait=3.0))  # its ack comes in time
+        c.slack.no_faults()
+        assert said == cannot, (fault, said)
+        assert standing(c, "demo") == ["U0APPR"]
+    # Whom Slack does not know any more has no vote.
+    c.slack.fault("users.info", match={"user": "U0APPR"}, do="error", error="user_not_found")
+    assert "<@U0APPR> is no full member of this workspace any more" in vote(c, "U0APPR2", "demo")
+    assert vote(c, "U0APPR3", "demo") == "You approved demo. It goes ahead."
