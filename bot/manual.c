@@ -121,11 +121,12 @@ static const char options[] = "  --config FILE the configuration\n"
 static const char files[] =
     "  /etc/envbot/envbot.yaml  the configuration, when neither --config nor ENVBOT_CONFIG says "
     "another\n"
-    "  templates: FOLDER        environments/, slack/, mail/ and prices.yaml "
+    "  templates: FOLDER        environments/, slack/, mail/, kubernetes/ and prices.yaml "
     "(/etc/envbot/templates)\n"
     "  rbac.path: FOLDER        the access rules, Kubernetes RBAC manifests (/etc/envbot/rbac)\n"
     "  rbac.kubeconfig: FILE    how to reach the cluster that keeps them (rbac.source: "
-    "kubernetes)\n";
+    "kubernetes)\n"
+    "  jobs.kubernetes: …       the cluster that runs the jobs (jobs.launcher: kubernetes)\n";
 
 static const char environment[] =
     "  ENVBOT_CONFIG            the configuration's path\n"

@@ -73,6 +73,7 @@ static bool tell(struct db *db, const struct launch_job *job, const struct troub
         json_set_string(extra, "remedy", words->remedy);
         json_set_string(extra, "error", trouble->detail);
         say(db, env, "thread", "held-up", extra);
+        say_redraw(db, env, "message");
         if (first)
             say(db, env, "operators", "held-up-operators", extra);
         db_send(db, "SELECT pg_notify('envbot_outbox', '')", P0);

@@ -55,6 +55,8 @@ static char *turn_words(const void *ctx, const struct environment *env,
         whose = " in ";
         of = env->region;
     }
+    if (place->held_up)
+        return talloc_strdup(ctx, "Something keeps it from starting: the thread says what.");
     const char *jobs = text_count(ctx, runs, "job runs", "jobs run");
     if (place->before == 0)
         return talloc_asprintf(ctx, "It is the next one: %s%s%s, as many as may at once.", jobs,
@@ -76,7 +78,8 @@ void turn_view(cJSON *view, const struct environment *env, const struct queue_pl
                const struct rows *took, const struct rows *trouble)
 {
     void *tmp = talloc_new(NULL);
-    bool new = strcmp(env->state, "queued") == 0, soon = place->waits &&has_room(place);
+    bool new = strcmp(env->state, "queued") == 0;
+    bool soon = place->waits && has_room(place) && !place->held_up;
     json_set_bool(view, "starts_soon", new &&soon);
     json_set_string(view, "turn_words", place->waits && !soon ? turn_words(tmp, env, place) : "");
     if (place->waits && trouble && rows_count(trouble)) {

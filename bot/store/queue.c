@@ -79,7 +79,8 @@ void queue_place_ask(const void *ctx, struct db *db, const char *environment, st
            "    ) AS place FROM ranked) all_lines WHERE environment = $3::bigint) AS before,"
            "  (SELECT count(*) FROM running) AS running,"
            "  (SELECT count(*) FROM running r WHERE r.region = j.region) AS region_runs,"
-           "  (SELECT count(*) FROM running r WHERE r.team = j.team) AS team_runs"
+           "  (SELECT count(*) FROM running r WHERE r.team = j.team) AS team_runs,"
+           "  coalesce(trouble_before = fence + 1, false) AS held_up"
            " FROM jobs j WHERE environment = $3::bigint AND state = 'queued'"
            "  AND not_before <= now()",
            P("20", "1000000", environment));
@@ -96,6 +97,7 @@ struct queue_place queue_place_from_row(const struct rows *rows)
         .running = (int)rows_integer(rows, 0, "running", 0),
         .region_runs = (int)rows_integer(rows, 0, "region_runs", 0),
         .team_runs = (int)rows_integer(rows, 0, "team_runs", 0),
+        .held_up = rows_true(rows, 0, "held_up"),
     };
 }
 

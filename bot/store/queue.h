@@ -25,6 +25,7 @@ struct queue_place {
     int running;     /* of all */
     int region_runs; /* in its region */
     int team_runs;   /* of its team */
+    bool held_up;    /* its turn has come, and something keeps it from starting */
 };
 struct queue_place queue_place_from_row(const struct rows *rows);
 

@@ -167,6 +167,8 @@ def test_a_pod_that_cannot_start_is_told_once_and_goes_on_when_it_can(cluster, w
     for name in ("one", "two"):
         wait_held_up(c, name, "cannot be fetched")
     c.settle()
+    assert "It starts in a moment" not in json.dumps(c.message("one")[2])
+    assert "Something keeps it from starting" in c.message("one")[2]["text"]
     # Both are held up by the same: the operators hear of it once, in the cluster's own words.
     assert len(operators(c)) == 1, operators(c)
     assert "jobs.kubernetes.image" in operators(c)[0] and IMAGE in operators(c)[0]

@@ -6,9 +6,11 @@ import os
 import time
 
 import pytest
+import yaml
+from company import ROOT
 from kubernetes import client as k8s
 from kubernetes.client.rest import ApiException
-from test_kubernetes import api, raw
+from test_kubernetes import REVIEWS, api, raw
 
 JOBS = "/apis/batch/v1/namespaces/work/jobs"
 PODS = "/api/v1/namespaces/work/pods"
@@ -294,3 +296,60 @@ def test_an_answer_can_be_lost_after_it_was_done(working):
     with pytest.raises(Exception):
         raw(working, "POST", JOBS, job("there"))
     assert raw(working, "POST", JOBS, job("there"))[2]["reason"] == "AlreadyExists"
+
+
+# ---- what the manifests under deploy/ give ----
+
+DEPLOY = os.path.join(ROOT, "deploy")
+VERBS = ("create", "get", "list", "watch", "update", "patch", "delete", "deletecollection")
+RESOURCES = (("batch", "jobs", ""), ("batch", "jobs", "status"), ("batch", "cronjobs", ""),
+             ("", "pods", ""), ("", "pods", "log"), ("", "pods", "exec"), ("", "secrets", ""),
+             ("", "configmaps", ""), ("", "serviceaccounts", ""), ("", "serviceaccounts", "token"),
+             ("", "events", ""), ("rbac.authorization.k8s.io", "roles", ""),
+             ("rbac.authorization.k8s.io", "rolebindings", ""))
+
+
+def rights(k, account):
+    """All that an account may do of what there is to try."""
+    found = set()
+    for namespace in ("envbot", "default", ""):
+        for verb in VERBS:
+            for group, resource, below in RESOURCES:
+                review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
+                    "user": f"system:serviceaccount:envbot:{account}",
+                    "groups": ["system:serviceaccounts", "system:serviceaccounts:envbot",
+                               "system:authenticated"],
+                    "resourceAttributes": {"namespace": namespace, "verb": verb, "group": group,
+                                           "resource": resource, "subresource": below}}}
+                code, answer = k.ask("POST", REVIEWS, review)
+                assert code == 201, answer
+                if answer["status"]["allowed"]:
+                    found.add((namespace, verb, f"{resource}/{below}".rstrip("/")))
+    return found
+
+
+def test_the_bot_may_look_after_its_jobs_and_a_job_may_nothing(kubernetes):
+    kubernetes.apply(os.path.join(DEPLOY, "kubernetes", "jobs.yaml"))
+    assert rights(kubernetes, "envbot") == {
+        *(("envbot", verb, "jobs") for verb in ("create", "get", "list", "delete")),
+        *(("envbot", verb, "pods") for verb in ("get", "list"))}
+    assert rights(kubernetes, "envbot-job") == set()
+
+
+def test_each_account_has_the_role_in_aws_that_is_its_own():
+    with open(os.path.join(DEPLOY, "kubernetes", "jobs.yaml"), encoding="utf-8") as file:
+        accounts = {d["metadata"]["name"]: d["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
+                    for d in yaml.safe_load_all(file) if d["kind"] == "ServiceAccount"}
+    assert {name: arn.rpartition("/")[2] for name, arn in accounts.items()} == \
+        {"envbot": "envbot-serve", "envbot-job": "envbot-job"}
+    # Who talks to Slack sends mail and notifications, and has no other right in AWS.
+    services = {}
+    for name in ("serve", "job"):
+        with open(os.path.join(DEPLOY, "iam", f"{name}.json"), encoding="utf-8") as file:
+            statements = json.load(file)["Statement"]
+        actions = [a for s in statements
+                   for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])]
+        assert {s["Effect"] for s in statements} == {"Allow"}
+        services[name] = {action.partition(":")[0] for action in actions}
+    assert services["serve"] == {"ses", "sns"}
+    assert services["job"] >= {"eks", "cloudformation", "ec2"} and not services["job"] & {"ses", "sns"}
