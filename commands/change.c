@@ -1,4 +1,5 @@
-/* `/env scale`, `sleep` and `wake`, typed and clicked: changes of an environment that runs. */
+/* `/env scale`, `upgrade`, `sleep` and `wake`, typed and clicked: changes of an environment that
+ * runs. */
 #include "commands/commands.h"
 
 #include "commands/quota_check.h"
@@ -50,6 +51,31 @@ bool scale_run(struct call *call, struct error *err)
         return false;
     answer(call,
            talloc_asprintf(call, "*%s* goes from %s to %s nodes. You will hear when it has them.",
+                           env->name, json_string_or_empty(env->change, "from"),
+                           json_string_or_empty(env->change, "to")));
+    return true;
+}
+
+static bool plan_upgrade(struct call *call, struct environment *env, struct change *change,
+                         struct error *err)
+{
+    return lifecycle_possible(env, EVENT_UPGRADE, err) &&
+           change_upgrade(call, env, words_item(call->words, 1), change, err);
+}
+
+bool upgrade_run(struct call *call, struct error *err)
+{
+    struct environment *env;
+    if (!words_item(call->words, 1))
+        return error_set(err, ERROR_USAGE, "Say which and to what: `%s upgrade NAME 1.34`.",
+                         call->app->config->slack.command);
+    if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
+        !begin(call, env, plan_upgrade, &env, err))
+        return false;
+    answer(call,
+           talloc_asprintf(call,
+                           "*%s* is upgraded from Kubernetes %s to %s: that can take an hour. You "
+                           "will hear when it is done.",
                            env->name, json_string_or_empty(env->change, "from"),
                            json_string_or_empty(env->change, "to")));
     return true;

@@ -14,7 +14,7 @@ call_fn approve_run, approve_click, approve_submit, deny_run, deny_click, deny_s
 call_fn takeback_run;
 call_fn ask_run, ask_click, ask_submit, answer_run, answer_click, answer_submit;
 call_fn seen_click, end_click;
-call_fn scale_run, sleep_run, wake_run, wake_click;
+call_fn scale_run, upgrade_run, sleep_run, wake_run, wake_click;
 call_fn audit_run;
 call_fn pause_run, resume_run;
 call_fn logs_run, logs_click;

@@ -63,6 +63,7 @@ const struct cause causes[] = {
     {"balancer-in-use", CAUSE_PASSING, {"has some mapped public address"}},
     {"disruption-budget", CAUSE_PASSING,
      {"would violate the pod's disruption budget", "pods are unevictable from node"}},
+    {"eviction", CAUSE_REQUEST, {"PodEvictionFailure", "Reached max retries while trying to evict pods"}},
     {"nodes-unhealthy", CAUSE_PASSING,
      {"timed out waiting for at least", "NodeCreationFailure",
       "Instances failed to join the kubernetes cluster"}},

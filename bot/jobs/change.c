@@ -63,35 +63,73 @@ static bool is_well(const cJSON *group)
     return strcmp(json_string_or_empty(group, "Status"), "ACTIVE") == 0;
 }
 
-enum seen change_judge(const struct goal *goal, const cJSON *groups, struct change_step *step)
+static bool has_version(const cJSON *group, const char *version)
+{
+    return strcmp(json_string_or_empty(group, "Version"), version) == 0;
+}
+
+/* No node may be newer than the control plane, so that comes first. */
+static bool version_step(const struct goal *goal, const struct there *there,
+                         struct change_step *step)
+{
+    step->version = goal->version;
+    if (strcmp(there->version, goal->version) != 0) {
+        step->verb = "upgrade cluster";
+        return true;
+    }
+    for (int i = 0; i < goal->count && !step->verb; i++) {
+        step->group = goal->groups[i].name;
+        if (!has_version(find(there->groups, step->group), goal->version))
+            step->verb = "upgrade nodegroup";
+    }
+    return step->verb != NULL;
+}
+
+static bool size_step(const struct goal *goal, const struct there *there, struct change_step *step)
+{
+    for (int i = 0; i < goal->count; i++) {
+        const struct goal_group *wanted = &goal->groups[i];
+        const cJSON *group = find(there->groups, wanted->name);
+        if (has_size(group, &wanted->size) && is_well(group))
+            continue;
+        *step = (struct change_step){"scale", wanted->name, wanted->size, NULL};
+        return true;
+    }
+    return false;
+}
+
+enum seen change_judge(const struct goal *goal, const struct there *there, struct change_step *step)
 {
     *step = (struct change_step){0};
     for (int i = 0; i < goal->count; i++) {
-        const cJSON *group = find(groups, goal->groups[i].name);
+        const cJSON *group = find(there->groups, goal->groups[i].name);
         if (!group)
             return SEEN_NO_GROUPS;
         if (moves(group))
             return SEEN_IN_PROGRESS;
     }
-    for (int i = 0; i < goal->count; i++) {
-        const struct goal_group *wanted = &goal->groups[i];
-        const cJSON *group = find(groups, wanted->name);
-        if (has_size(group, &wanted->size) && is_well(group))
-            continue;
-        *step = (struct change_step){"scale", wanted->name, wanted->size};
-        return SEEN_OTHER;
-    }
-    return SEEN_COMPLETE;
+    bool more = goal->version ? version_step(goal, there, step) : size_step(goal, there, step);
+    return more ? SEEN_OTHER : SEEN_COMPLETE;
 }
 
-enum change_seen change_end(const struct goal *before, const cJSON *groups)
+char **change_arguments(const void *ctx, const struct config *config, const char *cluster,
+                        const char *region, const struct change_step *step)
 {
-    for (int i = 0; i < before->count; i++) {
-        const cJSON *group = find(groups, before->groups[i].name);
-        if (!group || moves(group) || !has_size(group, &before->groups[i].size))
-            return CHANGE_SEEN_BETWEEN;
+    if (!step->version)
+        return eksctl_scale(ctx, config, cluster, region, step->group, &step->size);
+    return eksctl_upgrade(ctx, config, cluster, region, step->group, step->version);
+}
+
+enum change_seen change_end(const struct goal *before, const struct there *there)
+{
+    bool same = !before->version || strcmp(there->version, before->version) == 0;
+    for (int i = 0; same && i < before->count; i++) {
+        const cJSON *group = find(there->groups, before->groups[i].name);
+        same = group && !moves(group) &&
+               (before->version ? has_version(group, before->version)
+                                : has_size(group, &before->groups[i].size));
     }
-    return CHANGE_SEEN_BEFORE;
+    return same ? CHANGE_SEEN_BEFORE : CHANGE_SEEN_BETWEEN;
 }
 
 int groups_nodes(const cJSON *groups)

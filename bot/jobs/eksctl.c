@@ -166,6 +166,22 @@ char **eksctl_scale(const void *ctx, const struct config *c, const char *cluster
     return arguments_of(ctx, words);
 }
 
+char **eksctl_upgrade(const void *ctx, const struct config *c, const char *cluster,
+                      const char *region, const char *group, const char *version)
+{
+    const char *timeout = minutes(ctx, c->eksctl.change_timeout);
+    /* Without --approve it is only planned. */
+    const char *plane[] = {c->eksctl.path, "upgrade", "cluster",   "--name", cluster,
+                           "--region",     region,    "--version", version,  "--approve",
+                           "--timeout",    timeout,   "-C",        "false",  NULL};
+    const char *nodes[] = {
+        c->eksctl.path, "upgrade", "nodegroup", "--cluster", cluster,
+        "--region",     region,    "--name",    group,       "--kubernetes-version",
+        version,        "--wait",  "--timeout", timeout,     "-C",
+        "false",        NULL};
+    return arguments_of(ctx, group ? nodes : plane);
+}
+
 char **eksctl_environment(const void *ctx, const char *home)
 {
     static const char *const passed[] = {

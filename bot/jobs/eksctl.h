@@ -34,6 +34,10 @@ struct eksctl_size {
 char **eksctl_scale(const void *ctx, const struct config *config, const char *cluster,
                     const char *region, const char *group, const struct eksctl_size *size);
 
+/* The control plane (group NULL) or one node group to that version. */
+char **eksctl_upgrade(const void *ctx, const struct config *config, const char *cluster,
+                      const char *region, const char *group, const char *version);
+
 /* What eksctl gets to see: PATH, AWS_*, proxies and certificates; HOME and KUBECONFIG in a folder
    of its own; times in UTC. Never Slack's, the database's or our own settings. */
 char **eksctl_environment(const void *ctx, const char *home);

@@ -78,6 +78,15 @@ static const struct phase {
     {"wake", "scale", "Bring its nodes back", {"scaling nodegroup"}},
     {"wake", "wait", "Wait for the nodes", {"waiting for scaling of nodegroup"}},
     {"wake", "verify", "See that they are back", {"nodegroup successfully scaled"}},
+    {"upgrade",
+     "control-plane",
+     "Upgrade the control plane",
+     {"will upgrade cluster", "waiting for requested"}},
+    {"upgrade",
+     "nodes",
+     "Upgrade the nodes",
+     {"setting ForceUpdateEnabled", "upgrading nodegroup version"}},
+    {"upgrade", "verify", "See that all has the version", {"nodegroup successfully upgraded"}},
     {"delete",
      "drain",
      "Remove load balancers and profiles",
@@ -138,6 +147,7 @@ static const char *title_of(const struct plan *plan, bool done)
         {"delete", "Deleting the cluster", "The cluster is deleted", "Deleting it failed"},
         {"sleep", "Putting it to sleep", "It is asleep", "Putting it to sleep failed"},
         {"wake", "Waking it", "It is awake", "Waking it failed"},
+        {"upgrade", "Upgrading Kubernetes", "It is upgraded", "Upgrading it failed"},
         {"scale", "Changing the number of nodes", "It has the nodes", "Changing its nodes failed"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)

@@ -35,13 +35,13 @@ enum action {
     ACTION_ADD_ADDONS, /* eksctl create addon: the missing ones */
     ACTION_CLEAN,      /* eksctl delete cluster --force, and then on with what is meant */
     ACTION_DELETE,     /* eksctl delete cluster --force */
-    ACTION_CHANGE,     /* the next step: eksctl scale nodegroup */
-    ACTION_WAIT,       /* look again a little later */
-    ACTION_READY,      /* it is reached */
-    ACTION_GONE,       /* it is reached: nothing is left */
-    ACTION_MISS,       /* what was to be changed is not there: it is told */
-    ACTION_LEAVE,      /* not ours: it is not touched, and the operators are told */
-    ACTION_GIVE_UP,    /* our own try failed: the class of its cause says what comes then */
+    ACTION_CHANGE,  /* the next step: eksctl scale nodegroup, upgrade cluster, upgrade nodegroup */
+    ACTION_WAIT,    /* look again a little later */
+    ACTION_READY,   /* it is reached */
+    ACTION_GONE,    /* it is reached: nothing is left */
+    ACTION_MISS,    /* what was to be changed is not there: it is told */
+    ACTION_LEAVE,   /* not ours: it is not touched, and the operators are told */
+    ACTION_GIVE_UP, /* our own try failed: the class of its cause says what comes then */
     ACTION_COUNT,
 };
 

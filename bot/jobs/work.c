@@ -130,10 +130,10 @@ static bool act_clean(struct work *w)
     return on;
 }
 
-/* "scale main": each step is tried once. */
+/* "scale main": each step is tried once a run. */
 static const char *step_key(const struct work *w)
 {
-    return talloc_asprintf(w->run->env, "%s %s", w->step.verb, w->step.group);
+    return talloc_asprintf(w->run->env, "%s %s", w->step.verb, w->step.group ? w->step.group : "");
 }
 
 static bool act_change(struct work *w)
@@ -141,8 +141,7 @@ static bool act_change(struct work *w)
     const struct environment *env = w->run->env;
     const char *key = step_key(w);
     if (!run_eksctl(w, ACTION_CHANGE,
-                    eksctl_scale(env, w->run->config, env->cluster, env->region, w->step.group,
-                                 &w->step.size),
+                    change_arguments(env, w->run->config, env->cluster, env->region, &w->step),
                     NULL))
         return false;
     if (w->done[ACTION_CHANGE])
@@ -227,8 +226,9 @@ static void look_at_groups(struct work *w, const struct eksctl_patience *patienc
     struct run *run = w->run;
     cJSON *groups =
         look_groups(run->env, run->config, run->env, run->environment, patience, &w->now.why);
-    w->now.seen = groups ? change_judge(&w->goal, groups, &w->step) : SEEN_UNKNOWN;
-    run->change_seen = groups ? change_end(&w->before, groups) : CHANGE_UNSEEN;
+    struct there there = {json_string_or_empty(w->now.facts, "version"), groups};
+    w->now.seen = groups ? change_judge(&w->goal, &there, &w->step) : SEEN_UNKNOWN;
+    run->change_seen = groups ? change_end(&w->before, &there) : CHANGE_UNSEEN;
     if (groups && w->now.facts)
         json_set_number(w->now.facts, "nodes", groups_nodes(groups));
 }
@@ -345,6 +345,10 @@ static bool prepare_change(struct work *w)
         return fails(w, "template");
     w->before = goal_of(now);
     w->goal = goal_of(w->config);
+    if (strcmp(w->run->job->kind, "upgrade") == 0) {
+        w->before.version = json_string_or_empty(env->parameters, "version");
+        w->goal.version = json_string_or_empty(parameters, "version");
+    }
     if (strcmp(w->run->job->kind, "sleep") == 0)
         w->goal = goal_asleep(&w->goal);
     if (strcmp(w->run->job->kind, "wake") == 0)

@@ -1,8 +1,10 @@
 #include "lifecycle/change.h"
 
 #include "base/text.h"
+#include "lifecycle/view.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <talloc.h>
@@ -13,6 +15,7 @@ static const struct kind {
     enum event begins, succeeds;
 } kinds[] = {
     {"scale", EVENT_SCALE, EVENT_SCALED},
+    {"upgrade", EVENT_UPGRADE, EVENT_UPGRADED},
     {"sleep", EVENT_SLEEP, EVENT_SLEPT},
     {"wake", EVENT_WAKE, EVENT_WOKEN},
 };
@@ -152,6 +155,69 @@ bool change_scale(const void *ctx, const struct environment *env, const struct t
                            .before = resources_of(env)};
     config = render(ctx, env, t, values, err);
     return config && template_resources(set, config, env->region, &out->after, err);
+}
+
+/* The minor of "1.34"; -1: it is no such version. */
+static int minor_of(const char *version)
+{
+    int minor = -1, used = 0;
+    bool ok = sscanf(version, "1.%d%n", &minor, &used) == 1 && !version[used];
+    return ok ? minor : -1;
+}
+
+/* EKS goes up one minor version at a time. */
+static bool is_next(const struct environment *env, const char *now, const char *wanted,
+                    struct error *err)
+{
+    int from = minor_of(now), to = minor_of(wanted);
+    if (from < 0 || to < 0)
+        return error_set(err, ERROR_CONFLICT, "%s has Kubernetes %s, which envbot cannot upgrade.",
+                         env->name, now);
+    if (to == from)
+        return error_set(err, ERROR_CONFLICT, "%s has Kubernetes %s already.", env->name, now);
+    if (to < from)
+        return error_set(err, ERROR_CONFLICT,
+                         "%s has Kubernetes %s, and there is no way back to %s.", env->name, now,
+                         wanted);
+    if (to > from + 1)
+        return error_set(err, ERROR_CONFLICT,
+                         "Kubernetes is upgraded one minor version at a time: %s has %s, so 1.%d "
+                         "comes first. Try `%s upgrade %s 1.%d`.",
+                         env->name, now, from + 1, view_command, env->name, from + 1);
+    return true;
+}
+
+bool change_upgrade(const void *ctx, const struct environment *env, const char *version,
+                    struct change *out, struct error *err)
+{
+    struct template *t;
+    if (!take_template(ctx, env, &t, err))
+        return false;
+    if (!cJSON_GetObjectItemCaseSensitive(t->parameters, "version"))
+        return error_set(err, ERROR_CONFLICT,
+                         "The template %s has no parameter version, so %s stays at its version.",
+                         env->template, env->name);
+    cJSON *config = render(ctx, env, t, env->parameters, err);
+    if (!config)
+        return false;
+    if (json_at(config, "nodeGroups.0"))
+        return error_set(err, ERROR_CONFLICT,
+                         "%s has self-managed node groups, which envbot does not upgrade.",
+                         env->name);
+    cJSON *wanted = json_own(ctx, cJSON_Duplicate(env->parameters, true));
+    json_set_string(wanted, "version", version);
+    cJSON *values = template_values(ctx, t, wanted, err);
+    const char *now = json_string_or_empty(env->parameters, "version");
+    if (!values || !is_next(env, now, json_string_or_empty(values, "version"), err))
+        return false;
+    struct template_resources same = resources_of(env);
+    *out = (struct change){.kind = "upgrade",
+                           .parameters = values,
+                           .from = now,
+                           .to = json_string_or_empty(values, "version"),
+                           .before = same,
+                           .after = same};
+    return true;
 }
 
 /* The ClusterConfig of a cluster whose nodes are gone. */

@@ -8,7 +8,7 @@
 #include "lifecycle/template.h"
 
 struct change {
-    const char *kind;      /* of the job: "scale", "sleep", "wake" */
+    const char *kind;      /* of the job: "scale", "upgrade", "sleep", "wake" */
     cJSON *parameters;     /* what they become; NULL: they stay */
     const char *from, *to; /* what changes, for people: "2" and "4" */
     struct template_resources before, after;
@@ -21,6 +21,10 @@ bool change_is(const char *kind);
    ERROR_CONFLICT with a sentence where it does not fit. */
 bool change_scale(const void *ctx, const struct environment *env, const struct template_set *set,
                   const char *nodes, struct change *out, struct error *err);
+
+/* The next minor version of Kubernetes, where the parameter `version` has it among its choices. */
+bool change_upgrade(const void *ctx, const struct environment *env, const char *version,
+                    struct change *out, struct error *err);
 
 /* No nodes, and back to as many as before. */
 bool change_sleep(const void *ctx, const struct environment *env, const struct template_set *set,

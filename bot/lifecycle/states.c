@@ -41,6 +41,8 @@ const struct transition transitions[] = {
     {"ready",     EVENT_EXPIRE,        "deleting",  "delete", "expired",     NULL,       NULL,      false, false},
     {"ready",     EVENT_SCALE,         "changing",  "scale",  "scaling",     NULL,       NULL,      false, false},
     {"changing",  EVENT_SCALED,        "ready",     NULL,     "scaled",      NULL,       NULL,      false, false},
+    {"ready",     EVENT_UPGRADE,       "changing",  "upgrade", "upgrading",  NULL,       NULL,      false, false},
+    {"changing",  EVENT_UPGRADED,      "ready",     NULL,     "upgraded",    NULL,       NULL,      false, false},
     {"ready",     EVENT_SLEEP,         "changing",  "sleep",  "falling-asleep", NULL,    NULL,      false, false},
     {"changing",  EVENT_SLEPT,         "asleep",    NULL,     "asleep",      NULL,       NULL,      false, false},
     {"asleep",    EVENT_WAKE,          "changing",  "wake",   "waking",      NULL,       NULL,      false, false},
@@ -93,6 +95,8 @@ static const char *const event_names[EVENT_COUNT] = {
     [EVENT_SCALE] = "scale",
     [EVENT_SCALED] = "scaled",
     [EVENT_CHANGE_FAILED] = "change-failed",
+    [EVENT_UPGRADE] = "upgrade",
+    [EVENT_UPGRADED] = "upgraded",
     [EVENT_SLEEP] = "sleep",
     [EVENT_SLEPT] = "slept",
     [EVENT_WAKE] = "wake",
@@ -262,6 +266,8 @@ static void set_times(struct environment *env, const struct transition *step, bo
         break;
     case EVENT_SCALE:
     case EVENT_SCALED:
+    case EVENT_UPGRADE:
+    case EVENT_UPGRADED:
     case EVENT_SLEEP:
     case EVENT_SLEPT:
     case EVENT_WAKE:

@@ -31,6 +31,8 @@ enum event {
     EVENT_RETRY,         /* again, after it failed and was cleaned up */
     EVENT_SCALE,         /* another number of nodes is wanted */
     EVENT_SCALED,        /* it was seen to have it */
+    EVENT_UPGRADE,       /* the next minor version is wanted */
+    EVENT_UPGRADED,      /* all of it was seen to have it */
     EVENT_SLEEP,         /* its nodes are to go, for a while */
     EVENT_SLEPT,         /* it was seen to have none */
     EVENT_WAKE,          /* its nodes are to come back */

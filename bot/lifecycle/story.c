@@ -47,6 +47,8 @@ static const struct {
     {"extend", "{who} gave it[ {more}] more time[, until {until}]."},
     {"scale", "{who} changed its number of nodes[ from {change.from}][ to {change.to}]."},
     {"scaled", "It has[ {change.to}] nodes now."},
+    {"upgrade", "{who} had Kubernetes upgraded[ from {change.from}][ to {change.to}]."},
+    {"upgraded", "All of it has Kubernetes[ {change.to}] now."},
     {"sleep", "{who} put it to sleep."},
     {"slept", "It was asleep: no nodes ran."},
     {"wake", "{who} woke it."},

@@ -16,6 +16,11 @@ FLAGS = {
     "get nodegroup": {**OF_CLUSTER, "--name": VALUE, "--output": VALUE, "--chunk-size": VALUE},
     "scale nodegroup": {**OF_CLUSTER, "--name": VALUE, "--nodes": VALUE, "--nodes-min": VALUE,
                         "--nodes-max": VALUE, "--wait": FLAG},
+    "upgrade cluster": {"--name": VALUE, "--region": VALUE, "--version": VALUE, "--approve": FLAG,
+                        "--timeout": VALUE, "--config-file": VALUE},
+    "upgrade nodegroup": {"--cluster": VALUE, "--region": VALUE, "--timeout": VALUE, "--name": VALUE,
+                          "--kubernetes-version": VALUE, "--release-version": VALUE,
+                          "--launch-template-version": VALUE, "--force-upgrade": FLAG, "--wait": FLAG},
 }
 NO_CLUSTER = ("fetching cluster status to determine operability: unable to describe cluster control "
               "plane: operation error EKS: DescribeCluster, https response error StatusCode: 404, "
@@ -195,4 +200,136 @@ def wait_until_scaled(play, flags, name, key, failure):
     play.log("nodegroup successfully scaled")
 
 
-COMMANDS = {"get nodegroup": get_nodegroup, "scale nodegroup": scale_nodegroup}
+# -- upgrade ----------------------------------------------------------------------------------------
+def minor(version):
+    return int(version.split(".")[1])
+
+
+def refused_version(play, wanted, current):
+    """What eksctl says to a version that is not the next one; "": it goes on, None: nothing to do."""
+    following = f"1.{minor(current) + 1}"
+    if minor(wanted) < minor(current):
+        return (f'cannot upgrade to a lower version. Found given target version "{wanted}", current '
+                f'cluster version "{current}"')
+    if wanted not in play.versions:
+        return (f'control plane version "{wanted}" is not known to this version of eksctl, try to '
+                "upgrade eksctl first")
+    if wanted == current:
+        return None
+    if wanted != following:
+        return ("upgrading more than one version at a time is not supported. Found upgrade from "
+                f'"{current}" to "{wanted}". Please upgrade to "{following}" first')
+    return ""
+
+
+def upgrade_cluster(play, flags):
+    play.began()
+    name, region = flags.get("--name") or (flags.get("") or [""])[0], flags.get("--region")
+    if not name:
+        play.die("--name must be set")
+    plan = flags.get("--approve") != "true"
+    play.meet(name, region)
+    entry = fault("upgrade", name, "cluster")
+    with Locked() as stacks:
+        stack = cluster_stack(stacks, name, region)
+        key = next((k for k, s in stacks.items() if s is stack), None)
+    if not stack or status(stack) == "ROLLBACK_COMPLETE":
+        play.die(NO_CLUSTER.format(name))
+    if stack.get("update"):
+        play.die(f'cannot perform Kubernetes API operations on cluster "{name}" in "{region}" region due '
+                 'to status "UPDATING"')
+    current = stack.get("version", "1.34")
+    wanted = flags.get("--version") or f"1.{minor(current) + 1}"
+    refused = refused_version(play, wanted, current)
+    if refused:
+        play.die(refused)
+    if refused is None:
+        play.log("no cluster version update required")
+    else:
+        intended = f'upgrade cluster "{name}" control plane from current version "{current}" to "{wanted}"'
+        play.log(f"(plan) would {intended}" if plan else f"will {intended}")
+        if not plan:
+            upgrade_plane(play, flags, name, key, wanted, entry)
+    play.log(f're-building cluster stack "eksctl-{name}-cluster"')
+    play.log(f'all resources in cluster stack "eksctl-{name}-cluster" are up-to-date')
+    play.log("checking security group configuration for all nodegroups")
+    play.log("all nodegroups have up-to-date cloudformation templates")
+    if plan and refused == "":
+        play.log("no changes were applied, run again with '--approve' to apply the changes", "!")
+
+
+def upgrade_plane(play, flags, name, key, wanted, entry):
+    fails = entry["reason"] if entry and entry["do"] == "fail" else None
+    begin_update(key, {"version": wanted}, pace().get("change_seconds", 0.3), fails)
+    play.log(f'waiting for requested "VersionUpdate" in cluster "{name}" to succeed')
+    if entry and entry["do"] not in ("fail", "exit1_but_done"):
+        play.act_out(entry, entry.get("reason", entry["do"]))
+    try:
+        stack = wait_for_group(play, key, play.seconds_of(flags.get("--timeout", "65m")))
+    except play.Late:
+        play.die(f'timed out waiting for requested "VersionUpdate" in cluster "{name}" to succeed')
+    if not stack or stack.get("health"):
+        play.die(f'waiting for requested "VersionUpdate" in cluster "{name}" to succeed: '
+                 f'{stack and stack["health"]}')
+    play.log(f'cluster "{name}" control plane has been upgraded to version "{wanted}"', "✔")
+    play.log("you will need to follow the upgrade procedure for all of nodegroups and add-ons")
+    if entry:
+        play.die("error")
+
+
+def upgrade_nodegroup(play, flags):
+    play.began()
+    cluster, region = required_cluster(play, flags)
+    name = flags.get("--name") or (flags.get("") or [""])[0]
+    if not name:
+        play.die("name must be set")
+    play.meet(cluster, region)
+    entry = fault("upgrade", cluster, "nodegroup")
+    with Locked() as stacks:
+        plane = cluster_stack(stacks, cluster, region)
+    if not plane or status(plane) == "ROLLBACK_COMPLETE":
+        play.die(NO_CLUSTER.format(cluster))
+    key, stack = find_group(cluster, region, name)
+    if not stack:
+        play.die(f'upgrade is only supported for managed nodegroups; could not find one with name "{name}"')
+    if stack.get("update"):
+        play.die("error updating nodegroup stack: ResourceInUseException: Nodegroup cannot be updated as "
+                 "it is currently not in Active State")
+    wanted = flags.get("--kubernetes-version") or stack.get("version", "1.34")
+    if not all(part.isdigit() for part in wanted.split(".")) or wanted.count(".") != 1:
+        play.die(f"invalid Kubernetes version: {wanted}")
+    play.log("setting ForceUpdateEnabled value to "
+             + ("true" if flags.get("--force-upgrade") == "true" else "false"))
+    play.log("upgrading nodegroup version")
+    play.log("updating nodegroup stack")
+    if minor(wanted) > minor(plane.get("version", "1.34")):
+        play.die("error updating nodegroup stack: InvalidRequestException: Nodegroup version "
+                 f"{wanted} is greater than cluster version {plane.get('version', '1.34')}")
+    upgrade_group(play, flags, key, stack, wanted, entry)
+
+
+def upgrade_group(play, flags, key, stack, wanted, entry):
+    fails = entry["reason"] if entry and entry["do"] == "fail" else None
+    begin_update(key, {"version": wanted}, pace().get("change_seconds", 0.3), fails, through_stack=True)
+    change = f'changeset "eksctl-update-nodegroup-{int(time.time())}" for stack "{stack["name"]}"'
+    play.log(f"waiting for CloudFormation {change}")
+    play.log(f'waiting for CloudFormation stack "{stack["name"]}"')
+    if entry and entry["do"] not in ("fail", "exit1_but_done"):
+        play.act_out(entry, entry.get("reason", entry["do"]))
+    if flags.get("--wait", "true") == "true":
+        try:
+            wait_for_group(play, key, play.seconds_of(flags.get("--timeout", "45m")))
+        except play.Late:
+            play.die("error updating nodegroup stack: exceeded max wait time for StackUpdateComplete waiter")
+        if fails:
+            play.log(f'unexpected status "UPDATE_ROLLBACK_IN_PROGRESS" while waiting for CloudFormation '
+                     f'stack "{stack["name"]}"', "✖")
+            play.log(fails, "✖")
+            play.die("error updating nodegroup stack: waiter state transitioned to Failure")
+    play.log("nodegroup successfully upgraded")
+    if entry:
+        play.die("error")
+
+
+COMMANDS = {"upgrade cluster": upgrade_cluster, "upgrade nodegroup": upgrade_nodegroup,
+            "get nodegroup": get_nodegroup, "scale nodegroup": scale_nodegroup}

@@ -116,9 +116,9 @@ def settle(stack):
     update = stack.get("update")
     if not update or time.time() < update["done_at"]:
         return
-    if update.get("fails"):
+    if update.get("fails") and not update.get("through_stack"):
         stack["health"] = update["fails"]
-    else:
+    elif not update.get("fails"):
         stack.update(update["becomes"])
     if update.get("through_stack"):
         stack["updated"] = "UPDATE_ROLLBACK_COMPLETE" if update.get("fails") else "UPDATE_COMPLETE"

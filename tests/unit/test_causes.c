@@ -122,6 +122,10 @@ static const struct {
     {"balancer-in-use", CAUSE_PASSING,
      ERROR_LINE "AWS::EC2::VPCGatewayAttachment/VPCGatewayAttachment: DELETE_FAILED – \"Network "
                 "vpc-1 has some mapped public address(es). Please unmap those before detaching\""},
+    {"eviction", CAUSE_REQUEST,
+     ERROR_LINE "AWS::EKS::Nodegroup/ManagedNodeGroup: UPDATE_FAILED – \"Resource handler returned "
+                "message: \\\"[ErrorDetail(ErrorCode=PodEvictionFailure, ErrorMessage=Reached max "
+                "retries while trying to evict pods from nodes in node group main)]\\\"\""},
     {"disruption-budget", CAUSE_PASSING,
      "2026-11-20 09:00:00 [!]  pod eviction error (\"error evicting pod: kube-system/coredns-1: "
      "Cannot evict pod as it would violate the pod's disruption budget.\") on node ip-1"},

@@ -75,11 +75,57 @@ static void test_each_state_of_the_groups_says_what_comes_next(void **unused)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         cJSON *groups = cJSON_Parse(table[i].groups);
         struct change_step step;
-        assert_int_equal(change_judge(&goal, groups, &step), table[i].seen);
+        struct there there = {"1.33", groups};
+        assert_int_equal(change_judge(&goal, &there, &step), table[i].seen);
         if (table[i].next)
             assert_string_equal(step.group, table[i].next);
         else
             assert_null(step.verb);
+        cJSON_Delete(groups);
+    }
+}
+
+#define NODES(name, status, version)                                                               \
+    "{\"Name\": \"" name "\", \"Status\": \"" status "\", \"Version\": \"" version "\"}"
+
+static void test_an_upgrade_begins_with_the_control_plane_and_ends_with_the_last_group(
+    void **unused)
+{
+    (void)unused;
+    struct goal goal = goal_from("[{\"name\": \"a\"}, {\"name\": \"b\"}]"), before = goal;
+    goal.version = "1.34";
+    before.version = "1.33";
+    static const struct {
+        const char *version, *groups;
+        enum seen seen;
+        const char *verb, *group;
+        enum change_seen end;
+    } table[] = {
+        {"1.33", "[" NODES("a", "ACTIVE", "1.33") "," NODES("b", "ACTIVE", "1.33") "]", SEEN_OTHER,
+         "upgrade cluster", NULL, CHANGE_SEEN_BEFORE},
+        {"1.34", "[" NODES("a", "ACTIVE", "1.33") "," NODES("b", "ACTIVE", "1.33") "]", SEEN_OTHER,
+         "upgrade nodegroup", "a", CHANGE_SEEN_BETWEEN},
+        {"1.34", "[" NODES("a", "ACTIVE", "1.34") "," NODES("b", "ACTIVE", "1.33") "]", SEEN_OTHER,
+         "upgrade nodegroup", "b", CHANGE_SEEN_BETWEEN},
+        {"1.34", "[" NODES("a", "UPDATING", "1.33") "," NODES("b", "ACTIVE", "1.33") "]",
+         SEEN_IN_PROGRESS, NULL, NULL, CHANGE_SEEN_BETWEEN},
+        {"1.34", "[" NODES("a", "ACTIVE", "1.34") "," NODES("b", "DEGRADED", "1.34") "]",
+         SEEN_COMPLETE, NULL, NULL, CHANGE_SEEN_BETWEEN},
+        {"1.34", "[" NODES("a", "ACTIVE", "1.34") "]", SEEN_NO_GROUPS, NULL, NULL,
+         CHANGE_SEEN_BETWEEN},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        cJSON *groups = cJSON_Parse(table[i].groups);
+        struct there there = {table[i].version, groups};
+        struct change_step step;
+        assert_int_equal(change_judge(&goal, &there, &step), table[i].seen);
+        if (table[i].verb)
+            assert_string_equal(step.verb, table[i].verb);
+        else
+            assert_null(step.verb);
+        if (table[i].group)
+            assert_string_equal(step.group, table[i].group);
+        assert_int_equal(change_end(&before, &there), table[i].end);
         cJSON_Delete(groups);
     }
 }
@@ -99,7 +145,8 @@ static void test_the_end_of_a_failed_change_is_what_was_seen(void **unused)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         cJSON *groups = cJSON_Parse(table[i].groups);
-        assert_int_equal(change_end(&before, groups), table[i].end);
+        struct there there = {"1.33", groups};
+        assert_int_equal(change_end(&before, &there), table[i].end);
         cJSON_Delete(groups);
     }
 }
@@ -109,6 +156,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_goal_has_the_sizes_that_eksctl_makes_of_the_configuration),
         cmocka_unit_test(test_each_state_of_the_groups_says_what_comes_next),
+        cmocka_unit_test(
+            test_an_upgrade_begins_with_the_control_plane_and_ends_with_the_last_group),
         cmocka_unit_test(test_the_end_of_a_failed_change_is_what_was_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
