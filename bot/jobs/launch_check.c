@@ -2,6 +2,7 @@
 
 #include "base/kube.h"
 #include "jobs/manifest.h"
+#include "jobs/troubles.h"
 
 #include <string.h>
 #include <talloc.h>
@@ -83,11 +84,13 @@ static char *check_manifest(void *ctx, const struct config *config, struct kube 
 char *launch_check(const void *ctx, const struct config *config, const char **part)
 {
     struct error err = {0};
-    if (strcmp(config->jobs.launcher, "kubernetes") != 0) {
-        *part = "jobs, on this host";
-        return talloc_strdup(ctx, "");
-    }
     void *tmp = talloc_new(ctx);
+    bool worded = troubles_read(tmp, config->templates, &err) != NULL;
+    if (!worded || strcmp(config->jobs.launcher, "kubernetes") != 0) {
+        *part = worded ? "jobs, on this host" : "jobs";
+        talloc_free(tmp);
+        return talloc_strdup(ctx, worded ? "" : err.text);
+    }
     const cJSON *template = manifest_read(tmp, config, &err);
     struct kube *kube =
         kube_new(tmp, &(struct kube_options){config->jobs.kubernetes.kubeconfig,

@@ -27,6 +27,7 @@ struct launcher {
     unsigned next;
     const struct launch *launch;
     void *launch_state;
+    const struct trouble_words *words;
 };
 
 struct launcher *launcher_new(const void *ctx, const struct config *config, struct metrics *metrics,
@@ -36,7 +37,9 @@ struct launcher *launcher_new(const void *ctx, const struct config *config, stru
     launcher->config = config;
     launcher->bell = bell_new(launcher);
     launcher->launch = launch_find(config->jobs.launcher);
-    launcher->launch_state = launcher->launch->begin(launcher, config, metrics, err);
+    launcher->words = troubles_read(launcher, config->templates, err);
+    if (launcher->words)
+        launcher->launch_state = launcher->launch->begin(launcher, config, metrics, err);
     if (launcher->launch_state)
         return launcher;
     talloc_free(launcher);
@@ -56,21 +59,21 @@ void launcher_wake(struct launcher *launcher)
 
 /* Who waits and the operators, once each; of several jobs that the same holds up, the operators
    hear of the first. */
-static bool tell(struct db *db, const struct launch_job *job, const struct trouble *trouble,
-                 bool *news, struct error *err)
+static bool tell(const struct launcher *launcher, struct db *db, const struct launch_job *job,
+                 const struct trouble *trouble, bool *news, struct error *err)
 {
     void *ctx = talloc_new(NULL);
-    const struct trouble_words *words = trouble_words(trouble->kind);
+    const struct trouble_words *words = &launcher->words[trouble->kind];
     struct environment *env = NULL;
     bool first = false,
          ok = db_begin(db, DB_READ_WRITE, err) &&
               environment_by_id(ctx, db, job->environment, ENVIRONMENT_LOCK, &env, err) &&
-              launch_held_up(db, job, words->name, news, &first, err);
+              launch_held_up(db, job, trouble_name(trouble->kind), news, &first, err);
     if (ok && env && *news) {
         cJSON *extra = json_object(ctx);
         json_set_number(extra, "number", (double)job->id);
-        json_set_string(extra, "words", words->sentence);
-        json_set_string(extra, "remedy", words->remedy);
+        json_set_string(extra, "words", words->what);
+        json_set_string(extra, "remedy", words->todo);
         json_set_string(extra, "error", trouble->detail);
         say(db, env, "thread", "held-up", extra);
         say_redraw(db, env, "message");
@@ -94,10 +97,10 @@ static bool start_job(struct launcher *launcher, struct db *db, int64_t id, stru
     if (ok && job && launcher->launch->start(launcher->launch_state, job, &trouble))
         log_info("started", "job", number);
     if (ok && trouble.kind && trouble.lasts)
-        ok = tell(db, job, &trouble, &news, err);
+        ok = tell(launcher, db, job, &trouble, &news, err);
     if (ok && news)
-        log_error("a job cannot be started", "job", number, "trouble",
-                  trouble_words(trouble.kind)->name, "error", trouble.detail);
+        log_error("a job cannot be started", "job", number, "trouble", trouble_name(trouble.kind),
+                  "error", trouble.detail);
     talloc_free(ctx);
     return ok;
 }
