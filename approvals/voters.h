@@ -17,8 +17,8 @@ void voters_know(struct voters *voters, const struct person *person);
 
 /* How many are noted. */
 int voters_open(const struct voters *voters);
-/* Asks for those. began: when the decision did, by people_now(); what Slack was asked since then will
-   do. 0: what is recent will. */
+/* Asks for those. began: when the decision did, by people_now(); what Slack was asked since then
+   will do. 0: what is recent will. */
 bool voters_ask(struct voters *voters, struct people *people, struct slack_web *web, int64_t began,
                 struct error *err);
 
