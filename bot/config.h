@@ -63,6 +63,10 @@ struct config {
         } kubernetes;
     } jobs;
     struct {
+        int64_t every;
+        bool delete_orphans;
+    } sweep;
+    struct {
         const char *source, *path, *user_name;
         bool allow_guests; /* whom the rules name, but never as one of everybody */
         int64_t

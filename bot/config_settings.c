@@ -52,6 +52,8 @@ const struct setting config_settings[] = {
     {"jobs.kubernetes.keep", DURATION, AT(jobs.kubernetes.keep), "1h", 0, 31622400, NULL, NULL},
     {"jobs.kubernetes.patience", DURATION, AT(jobs.kubernetes.patience), "30s", 1, 3600, NULL,
      NULL},
+    {"sweep.every", DURATION, AT(sweep.every), "1h", 1, 31622400, NULL, NULL},
+    {"sweep.delete_orphans", BOOLEAN, AT(sweep.delete_orphans), "false", 0, 0, NULL, NULL},
     {"rbac.source", TEXT, AT(rbac.source), "files", 0, 0, "files|kubernetes", NULL},
     {"rbac.kubeconfig", TEXT, AT(rbac.kubeconfig), "", 0, 0, NULL, "KUBECONFIG"},
     {"rbac.context", TEXT, AT(rbac.context), "", 0, 0, NULL, NULL},

@@ -8,8 +8,10 @@
 #include "config.h"
 #include "enrol.h"
 #include "jobs/causes.h"
+#include "jobs/eksctl.h"
 #include "jobs/job.h"
 #include "jobs/launch_check.h"
+#include "jobs/sweep.h"
 #include "lifecycle/report.h"
 #include "lifecycle/states.h"
 #include "lifecycle/template.h"
@@ -78,11 +80,11 @@ static int job_main(struct arguments *arguments)
     char *end = NULL;
     const char *word = arguments->count == 1 ? arguments->words[0] : "";
     long long id = strtoll(word, &end, 10);
-    if (!*word || *end || id <= 0)
+    if (!*word || *end || id < 0)
         return misuse("`envbot job` takes the number of one job%s.", "");
     config_of_job = true;
     struct config *config = configuration(arguments);
-    return config ? job_run(config, id) : FAILED;
+    return !config ? FAILED : id == SWEEP_JOB ? sweep_job(config) : job_run(config, id);
 }
 
 static int migrate_main(struct arguments *arguments)
@@ -98,21 +100,6 @@ static int migrate_main(struct arguments *arguments)
     printf("The database is up to date (%d migration%s applied).\n", applied,
            applied == 1 ? "" : "s");
     return DONE;
-}
-
-static bool check_eksctl(const struct config *config)
-{
-    if (strchr(config->eksctl.path, '/'))
-        return access(config->eksctl.path, X_OK) == 0;
-    char *path = talloc_strdup(NULL, getenv("PATH") ? getenv("PATH") : ""), *state = NULL;
-    bool found = false;
-    for (char *folder = strtok_r(path, ":", &state); folder && !found;
-         folder = strtok_r(NULL, ":", &state)) {
-        char *file = talloc_asprintf(path, "%s/%s", folder, config->eksctl.path);
-        found = access(file, X_OK) == 0;
-    }
-    talloc_free(path);
-    return found;
 }
 
 /* Says how one part is; returns 1 when it is not well. */
@@ -221,7 +208,7 @@ static int check_main(struct arguments *arguments)
     problems = launch_check(ctx, config, &part);
     wrong += tell(part, problems);
     if (strcmp(config->jobs.launcher, "local") == 0) /* elsewhere it is in the jobs' image */
-        wrong += tell("eksctl", check_eksctl(config)
+        wrong += tell("eksctl", eksctl_is_there(config)
                                     ? NULL
                                     : "it is not found or cannot be run: install eksctl, or set "
                                       "eksctl.path");
@@ -402,16 +389,28 @@ static int audit_command(struct arguments *arguments)
     return config ? audit_main(config, arguments->words) : FAILED;
 }
 
+static int sweep_main(struct arguments *arguments)
+{
+    struct config *config = configuration(arguments);
+    return config ? sweep_command(config, arguments->words) : FAILED;
+}
+
 static const struct subcommand {
     const char *name; /* its page is manual_find(name) */
     subcommand_fn *run;
     int most; /* words that it takes at most */
 } subcommands[] = {
-    {"serve", serve_main, 0},     {"job", job_main, 1},
-    {"migrate", migrate_main, 0}, {"check", check_main, 0},
-    {"render", render_main, 99},  {"can", can_main, 99},
-    {"report", report_main, 99},  {"audit", audit_command, 99},
-    {"enrol", enrol_main, 99},    {NULL, NULL, 0},
+    {"serve", serve_main, 0},
+    {"job", job_main, 1},
+    {"migrate", migrate_main, 0},
+    {"check", check_main, 0},
+    {"render", render_main, 99},
+    {"can", can_main, 99},
+    {"report", report_main, 99},
+    {"audit", audit_command, 99},
+    {"enrol", enrol_main, 99},
+    {"sweep", sweep_main, 1},
+    {NULL, NULL, 0},
 };
 
 static const struct subcommand *find(const char *name)

@@ -19,6 +19,16 @@ const struct manual manuals[] = {
      "records the end. Does nothing when another live process has the job.\n",
      NULL, "  1  the job was taken over by another process, or its end could not be recorded\n",
      "  envbot job 42\n"},
+    {"sweep", "[--dry-run]", "compare AWS with what stands in the table, both ways",
+     "Asks AWS for the clusters of every region that was ever used or that a template offers, and\n"
+     "says which carry envbot's tags and belong to no environment (orphans), and which\n"
+     "environments have no cluster (ghosts). `envbot serve` has it done by a job every hour\n"
+     "(sweep.every) and tells the operators. Orphans that are older than a day are deleted where\n"
+     "sweep.delete_orphans allows it, and never when a region could not be read. Needs the rights\n"
+     "of a job.\n",
+     "  --dry-run  find, delete nothing, and keep nothing of it\n",
+     "  1  a region could not be read, or another sweep is under way\n",
+     "  envbot sweep --dry-run\n"},
     {"migrate", "", "bring the database's schema up to date",
      "Applies the migrations that are missing, one process at a time. `envbot serve` does it, "
      "too.\n",

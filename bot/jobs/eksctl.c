@@ -85,6 +85,13 @@ char **eksctl_get(const void *ctx, const struct config *c, const char *cluster, 
     return arguments_of(ctx, words);
 }
 
+char **eksctl_list(const void *ctx, const struct config *c, const char *region)
+{
+    const char *words[] = {c->eksctl.path, "get",  "cluster", "--region", region,
+                           "-o",           "json", "-C",      "false",    NULL};
+    return arguments_of(ctx, words);
+}
+
 char **eksctl_stacks(const void *ctx, const struct config *c, const char *cluster,
                      const char *region)
 {
@@ -342,4 +349,19 @@ bool eksctl_ask(const void *ctx, char **arguments, char **environment,
         return error_set(err, ERROR_UNAVAILABLE, "eksctl %s %s did not answer within %d s",
                          arguments[1], arguments[2], patience->seconds);
     return true;
+}
+
+bool eksctl_is_there(const struct config *config)
+{
+    if (strchr(config->eksctl.path, '/'))
+        return access(config->eksctl.path, X_OK) == 0;
+    char *path = talloc_strdup(NULL, getenv("PATH") ? getenv("PATH") : ""), *state = NULL;
+    bool found = false;
+    for (char *folder = strtok_r(path, ":", &state); folder && !found;
+         folder = strtok_r(NULL, ":", &state)) {
+        char *file = talloc_asprintf(path, "%s/%s", folder, config->eksctl.path);
+        found = access(file, X_OK) == 0;
+    }
+    talloc_free(path);
+    return found;
 }

@@ -14,6 +14,9 @@ char **eksctl_delete(const void *ctx, const struct config *config, const char *c
                      const char *region);
 char **eksctl_get(const void *ctx, const struct config *config, const char *cluster,
                   const char *region);
+/* All clusters of a region. Of all regions at once eksctl leaves out those that it cannot read, and
+   ends with 0 (pkg/actions/cluster/get.go). */
+char **eksctl_list(const void *ctx, const struct config *config, const char *region);
 char **eksctl_stacks(const void *ctx, const struct config *config, const char *cluster,
                      const char *region);
 char **eksctl_addons(const void *ctx, const struct config *config, const char *cluster,
@@ -46,6 +49,9 @@ char **eksctl_environment(const void *ctx, const char *home);
    read; removed with eksctl_remove_homes, also by who takes over. NULL with err. */
 char *eksctl_make_home(const void *ctx, const char *place, struct error *err);
 void eksctl_remove_homes(const char *place);
+
+/* Whether its program is where the configuration says, or on the PATH. */
+bool eksctl_is_there(const struct config *config);
 
 struct eksctl_process {
     pid_t pid;  /* also its process group */

@@ -3,6 +3,7 @@
 #include "base/bell.h"
 #include "base/log.h"
 #include "jobs/launch.h"
+#include "jobs/sweep.h"
 #include "lifecycle/say.h"
 #include "store/queue.h"
 
@@ -114,6 +115,31 @@ static bool started_lately(const struct launcher *launcher, int64_t id, time_t n
     return false;
 }
 
+static void remember(struct launcher *launcher, int64_t id, time_t now)
+{
+    unsigned slot = launcher->next++ % REMEMBERED;
+    launcher->started[slot].id = id;
+    launcher->started[slot].at = now;
+}
+
+static bool start_sweep(struct launcher *launcher, struct db *db, time_t now, struct error *err)
+{
+    void *ctx = talloc_new(NULL);
+    struct launch_job *sweep;
+    struct trouble trouble = {0};
+    bool ok = sweep_wanted(ctx, launcher->config, db, &sweep, err);
+    if (ok && sweep && !started_lately(launcher, SWEEP_JOB, now)) {
+        remember(launcher, SWEEP_JOB, now);
+        if (launcher->launch->start(launcher->launch_state, sweep, &trouble))
+            log_info("started", "job", "sweep");
+        else if (trouble.kind && trouble.lasts)
+            log_warn("the sweep cannot be started", "trouble", trouble_name(trouble.kind), "error",
+                     trouble.detail);
+    }
+    talloc_free(ctx);
+    return ok;
+}
+
 static bool pass(struct launcher *launcher, struct db *db, struct error *err)
 {
     void *ctx = talloc_new(NULL);
@@ -127,11 +153,10 @@ static bool pass(struct launcher *launcher, struct db *db, struct error *err)
     for (int i = 0; ok && i < count; i++) {
         if (started_lately(launcher, ids[i], now.tv_sec))
             continue;
-        unsigned slot = launcher->next++ % REMEMBERED;
-        launcher->started[slot].id = ids[i];
-        launcher->started[slot].at = now.tv_sec;
+        remember(launcher, ids[i], now.tv_sec);
         ok = start_job(launcher, db, ids[i], err);
     }
+    ok = ok && start_sweep(launcher, db, now.tv_sec, err);
     if (ok && launcher->launch->tidy)
         launcher->launch->tidy(launcher->launch_state, db);
     talloc_free(ctx);

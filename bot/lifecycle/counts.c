@@ -3,11 +3,12 @@
 #include "base/breaker.h"
 #include "lifecycle/pausing.h"
 #include "lifecycle/trouble.h"
+#include "store/sweeps.h"
 
 #include <talloc.h>
 
 struct counts {
-    struct metric *environments, *jobs, *job_seconds, *paused, *breakers;
+    struct metric *environments, *jobs, *job_seconds, *paused, *breakers, *swept;
     char *pause;       /* its words; "" when nothing is paused */
     char *aws;         /* the same of the circuits around AWS */
     int64_t *observed; /* the jobs that ended within the last minute; NULL before the first look */
@@ -30,6 +31,10 @@ struct counts *counts_new(const void *ctx, struct metrics *metrics)
         metrics_gauge(metrics, "envbot_paused", "1 while somebody has paused provisioning.");
     counts->pause = talloc_strdup(counts, "");
     counts->aws = talloc_strdup(counts, "");
+    counts->swept = metrics_gauge(metrics, "envbot_sweep_found",
+                                  "What the last sweep found: orphans in AWS, ghosts in the table, "
+                                  "regions that could not be read.",
+                                  "kind");
     counts->breakers = metrics_gauge(metrics, "envbot_breaker_state",
                                      "0 closed, 1 half open, 2 open.", "dependency");
     return counts;
@@ -70,7 +75,7 @@ const char *counts_pause(const struct counts *counts)
     return counts->pause;
 }
 
-/* Rows of (label, label, count) into a gauge. */
+/* Rows of (label, label, count) into a gauge; second is NULL where there is one label. */
 static void replace(struct metric *metric, const struct rows *rows, const char *first,
                     const char *second)
 {
@@ -78,7 +83,7 @@ static void replace(struct metric *metric, const struct rows *rows, const char *
     struct metric_row *lines = talloc_zero_array(rows, struct metric_row, (unsigned)count + 1);
     for (int i = 0; i < count; i++) {
         lines[i].labels[0] = rows_text(rows, i, first);
-        lines[i].labels[1] = rows_text(rows, i, second);
+        lines[i].labels[1] = second ? rows_text(rows, i, second) : NULL;
         lines[i].value = rows_number(rows, i, "count", 0);
     }
     metric_replace(metric, lines, (size_t)count);
@@ -111,7 +116,8 @@ static void observe(struct counts *counts, const struct rows *rows)
 bool counts_read(struct counts *counts, struct db *db, struct error *err)
 {
     void *tmp = talloc_new(NULL);
-    struct rows *environments = NULL, *jobs = NULL, *ended = NULL, *pause = NULL, *circuits = NULL;
+    struct rows *environments = NULL, *jobs = NULL, *ended = NULL, *pause = NULL, *circuits = NULL,
+                *swept = NULL;
     db_ask(tmp, db, &environments,
            "SELECT state, team, count(*) AS count FROM environments WHERE ended_at IS NULL"
            " GROUP BY state, team",
@@ -127,10 +133,12 @@ bool counts_read(struct counts *counts, struct db *db, struct error *err)
            P0);
     pause_ask(tmp, db, &pause);
     circuit_ask(tmp, db, NULL, &circuits);
+    sweep_last_ask(tmp, db, &swept);
     bool ok = db_flush(db, err);
     if (ok) {
         note_pause(counts, pause);
         note_circuits(counts, circuits);
+        replace(counts->swept, swept, "kind", NULL);
         replace(counts->environments, environments, "state", "team");
         replace(counts->jobs, jobs, "kind", "state");
         observe(counts, ended);

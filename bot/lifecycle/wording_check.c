@@ -62,6 +62,8 @@ static const char *const needed[] = {
     "resumed",
     "provisioning-paused",
     "aws-waits",
+    "sweep",
+    "sweep-well",
     "aws-goes-on",
     "aws-trouble",
     "aws-well",

@@ -22,7 +22,7 @@ struct job_bounds {
 };
 
 /* Claims are few and short; one after the other they keep the bounds, and a pause, exactly. */
-#define JOBS_CLAIM_LOCK "SELECT pg_advisory_xact_lock(6583114403)"
+#define JOBS_CLAIM_LOCK "SELECT pg_advisory_xact_lock(6583114406)"
 
 /* Claims the job in the caller's transaction when it is queued and due within the bounds, or
    running with a lease that ran out. The environment's row is locked first. *out is NULL when it is

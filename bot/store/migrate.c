@@ -34,6 +34,7 @@ MIGRATION(014, "014_presented.sql");
 MIGRATION(015, "015_changes.sql");
 MIGRATION(016, "016_rates.sql");
 MIGRATION(017, "017_circuits.sql");
+MIGRATION(018, "018_sweeps.sql");
 
 static const struct {
     int version;
@@ -57,6 +58,7 @@ static const struct {
     {15, "changes", migration_015},
     {16, "rates", migration_016},
     {17, "circuits", migration_017},
+    {18, "sweeps", migration_018},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

@@ -110,9 +110,9 @@ class Eksctl:
                 and c["argv"][0] in ("create", "delete", "scale", "upgrade")
                 and (cluster in c["argv"] or f"name: {cluster}\n" in c.get("stdin", ""))]
 
-    def place_foreign(self, name, region, tags=None):
+    def place_foreign(self, name, region, tags=None, age=0):
         stacks = self.read("stacks.json", {})
         stacks[f"{region}/eksctl-{name}-cluster"] = {
             "name": f"eksctl-{name}-cluster", "cluster": name, "region": region, "kind": "cluster",
-            "tags": tags or {}, "created_at": time.time(), "done_at": 0, "delete_at": None}
+            "tags": tags or {}, "created_at": time.time() - age, "done_at": 0, "delete_at": None}
         self.write("stacks.json", stacks)

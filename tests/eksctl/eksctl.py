@@ -543,12 +543,12 @@ def get(flags):
     name, region = flags.get("--name"), flags.get("--region")
     if state.take_one("get_fails"):
         die(f"Throttling: Rate exceeded while describing {name}")
-    act_on_question("get", name)
+    act_on_question("get", name or region)
     with Locked() as stacks:
         stack = cluster_stack(stacks, name, region) if name else None
         all_of_them = [{"Name": s["cluster"], "Region": s["region"], "Owned": "True"}
                        for s in stacks.values() if s["kind"] == "cluster"
-                       and s["region"] == region and status(s) != "DELETE_COMPLETE"]
+                       and s["region"] == region and status(s) not in ("DELETE_COMPLETE", "ROLLBACK_COMPLETE")]
     if not name:
         show(flags, all_of_them, (("NAME", "Name"), ("REGION", "Region"),
                                   ("EKSCTL CREATED", "Owned")))
