@@ -53,7 +53,7 @@ struct config {
     } eksctl;
     struct {
         const char *launcher;
-        int64_t parallel, per_region, per_team, lease, heartbeat, deadline, delete_tries,
+        int64_t parallel, per_region, per_team, lease, heartbeat, deadline, phase, delete_tries,
             retry_after;
         struct {                                        /* with the launcher kubernetes */
             const char *kubeconfig, *context, *account; /* of the cluster that runs them */

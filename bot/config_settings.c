@@ -39,6 +39,7 @@ const struct setting config_settings[] = {
     {"jobs.heartbeat", DURATION, AT(jobs.heartbeat), "10s", 1, 1200, NULL, NULL},
     /* eksctl's time-outs bound its waits one by one; this bounds the whole. */
     {"jobs.deadline", DURATION, AT(jobs.deadline), "2h", 5, 86400, NULL, NULL},
+    {"jobs.phase", DURATION, AT(jobs.phase), "70m", 1, 86400, NULL, NULL},
     {"jobs.delete_tries", INTEGER, AT(jobs.delete_tries), "5", 1, 100, NULL, NULL},
     {"jobs.retry_after", DURATION, AT(jobs.retry_after), "1m", 1, 86400, NULL, NULL},
     {"jobs.kubernetes.kubeconfig", TEXT, AT(jobs.kubernetes.kubeconfig), "", 0, 0, NULL,

@@ -297,17 +297,37 @@ bool eksctl_start(char **arguments, char **environment, bool joined, struct eksc
     return true;
 }
 
-static bool drain(int *fd, char **into)
+/* How many bytes of an answer are kept. */
+enum { MOST_ANSWER = 8 << 20 };
+
+static void drain(int *fd, char **into)
 {
     char buffer[8192];
     ssize_t got = read(*fd, buffer, sizeof buffer);
-    if (got > 0 && talloc_get_size(*into) < (8 << 20))
+    if (got > 0 && talloc_get_size(*into) < MOST_ANSWER)
         *into = talloc_strndup_append_buffer(*into, buffer, (size_t)got);
     if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
         close(*fd);
         *fd = -1;
     }
-    return *fd >= 0;
+}
+
+/* What it says for a moment; true while there may be more. */
+static bool listen_to(struct eksctl_process *process, char **output, char **errors, bool exited)
+{
+    struct pollfd fds[2] = {{process->output, POLLIN, 0}, {process->errors, POLLIN, 0}};
+    int heard = poll(fds, 2, exited ? 0 : 250);
+    if (fds[0].revents)
+        drain(&process->output, output);
+    if (fds[1].revents)
+        drain(&process->errors, errors);
+    return heard > 0;
+}
+
+bool eksctl_exited(pid_t pid)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
 static int64_t monotonic(void)
@@ -328,21 +348,21 @@ bool eksctl_ask(const void *ctx, char **arguments, char **environment,
     *output = talloc_strdup(ctx, "");
     *errors = talloc_strdup(ctx, "");
     int64_t end = monotonic() + patience->seconds;
-    bool late = false, given_up = false;
-    while (process.output >= 0 || process.errors >= 0) {
-        struct pollfd fds[2] = {{process.output, POLLIN, 0}, {process.errors, POLLIN, 0}};
-        poll(fds, 2, 500);
-        if (fds[0].revents)
-            drain(&process.output, output);
-        if (fds[1].revents)
-            drain(&process.errors, errors);
-        if (late || given_up)
+    bool late = false, given_up = false, exited = false;
+    /* A child of its own may hold its pipes: when it has ended, only what is there is read. */
+    while (listen_to(&process, output, errors, exited) || !exited) {
+        exited = exited || eksctl_exited(process.pid);
+        if (exited || late || given_up)
             continue;
         given_up = patience->meanwhile && !patience->meanwhile(patience->user);
         late = monotonic() >= end;
         if (late || given_up)
             kill(-process.pid, SIGKILL);
     }
+    for (int i = 0; i < 2; i++)
+        if (*(i ? &process.errors : &process.output) >= 0)
+            close(i ? process.errors : process.output);
+    kill(-process.pid, SIGKILL); /* what it left behind as well */
     while (waitpid(process.pid, status, 0) < 0 && errno == EINTR)
         ;
     if (late || given_up)

@@ -63,6 +63,10 @@ struct eksctl_process {
 bool eksctl_start(char **arguments, char **environment, bool joined, struct eksctl_process *process,
                   struct error *err);
 
+/* Whether it has ended; its id stays taken until it is waited for, so that its group can still be
+   meant by it. */
+bool eksctl_exited(pid_t pid);
+
 /* How long a question may take, and what is done meanwhile: meanwhile(user) is called about twice a
    second; when it returns false the question is given up. */
 struct eksctl_patience {

@@ -12,24 +12,16 @@
 #include "lifecycle/view.h"
 #include "store/circuits.h"
 
-#include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <talloc.h>
-#include <time.h>
 
 static void on_signal(int number)
 {
     (void)number;
     supervise_stop = 1;
-}
-
-static int64_t monotonic(void)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return at.tv_sec;
 }
 
 /* ---- the end is written down ---- */
@@ -246,12 +238,16 @@ static bool record_patiently(struct run *run, enum outcome outcome)
 {
     struct error err = {0};
     for (int attempt = 0;; attempt++) {
+        supervise_flush(run);
         if (record(run, outcome, &err))
             return true;
         log_warn("the job's end could not be recorded", "env", run->env->cluster, "error",
                  err.text);
         bool again = err.code == ERROR_UNAVAILABLE || err.code == ERROR_UNKNOWN;
-        if (!again || attempt > 600 || !supervise_pause(run, 1))
+        int64_t until = guard_clock() + 1000;
+        for (; again && guard_clock() < until; poll(NULL, 0, 200))
+            again = supervise_heartbeat(run);
+        if (!again || attempt > 600)
             return false;
     }
 }
@@ -260,6 +256,7 @@ static bool begin(struct run *run, const void *ctx, int64_t id, struct error *er
 {
     struct job_bounds bounds = {run->config->jobs.parallel, run->config->jobs.per_region,
                                 run->config->jobs.per_team, run->config->jobs.lease};
+    run->renewed_at = guard_clock();
     if (!db_begin(run->db, DB_READ_WRITE, err) ||
         !job_claim(ctx, run->db, id, owner_text(ctx, 0), &bounds, &run->job, err))
         return false;
@@ -267,6 +264,12 @@ static bool begin(struct run *run, const void *ctx, int64_t id, struct error *er
         db_rollback(run->db);
         return true;
     }
+    /* From now on there is a lease to be kept. */
+    db_answer_within(run->db, (int)supervise_margin(run->config) + 1000);
+    /* A creation is bounded in all, each try of a deletion by itself: that one must not end before
+       all is gone. */
+    int64_t had = strcmp(run->job->kind, "create") == 0 ? run->job->age : 0;
+    run->deadline_at = guard_clock() + (run->config->jobs.deadline - had) * 1000;
     if (!environment_by_id(ctx, run->db, run->job->environment, ENVIRONMENT_LOCK, &run->env, err))
         return false;
     run->plan = (struct plan){.kind = run->job->kind};
@@ -306,8 +309,7 @@ int job_run(const struct config *config, int64_t id)
     void *ctx = talloc_new(NULL);
     struct run run = {.config = config,
                       .db = db_new(ctx, config->database.url, "envbot job", 10000),
-                      .renewed_at = monotonic(),
-                      .deadline_at = monotonic() + config->jobs.deadline};
+                      .guard = guard_start()};
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);

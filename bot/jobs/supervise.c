@@ -15,46 +15,55 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <talloc.h>
-#include <time.h>
 #include <unistd.h>
 
 volatile int supervise_stop = 0;
 
-static int64_t now(void)
+int64_t supervise_margin(const struct config *config)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return at.tv_sec;
+    int64_t quarter = config->jobs.lease * 1000 / 4;
+    return quarter < 6000 ? quarter : 6000;
+}
+
+/* Tells the guard until when eksctl may run. */
+static void tell_guard(struct run *run)
+{
+    int64_t margin = supervise_margin(run->config);
+    guard_tell(run->guard, run->group, run->renewed_at + run->config->jobs.lease * 1000 - margin,
+               margin / 2);
 }
 
 bool supervise_heartbeat(struct run *run)
 {
     const int64_t lease = run->config->jobs.lease;
-    int64_t at = now();
-    if (at - run->renewed_at < run->config->jobs.heartbeat)
+    int64_t at = guard_clock();
+    if (at - run->renewed_at < run->config->jobs.heartbeat * 1000)
         return true;
     bool held = false, cancel = false;
     struct error err;
     if (job_renew(run->db, run->job, lease, &held, &cancel, &err)) {
         run->renewed_at = at;
         run->cancel = run->cancel || cancel;
-        if (!held)
+        if (held)
+            tell_guard(run);
+        else
             log_warn("the job was taken over by another process", "env", run->env->cluster);
         return held;
     }
     log_warn("the lease could not be renewed", "env", run->env->cluster, "error", err.text);
     /* Eksctl has to be gone before the lease is, by our own clock. */
-    return at - run->renewed_at < lease - run->config->jobs.heartbeat / 2 - 1;
+    return guard_clock() - run->renewed_at < lease * 1000 - supervise_margin(run->config);
 }
 
 bool supervise_late(const struct run *run)
 {
-    return now() >= run->deadline_at;
+    return guard_clock() >= run->deadline_at;
 }
 
 bool supervise_pause(struct run *run, int seconds)
 {
-    for (int64_t end = now() + seconds; now() < end && !supervise_stop && !run->cancel;) {
+    int64_t end = guard_clock() + (int64_t)seconds * 1000;
+    while (guard_clock() < end && !supervise_stop && !run->cancel) {
         if (!supervise_heartbeat(run))
             return false;
         poll(NULL, 0, 200);
@@ -91,22 +100,35 @@ bool supervise_tell(struct run *run, bool done, struct error *err)
     return db_commit(run->db, err);
 }
 
-bool supervise_note(struct run *run, const char *format, ...)
+void supervise_flush(struct run *run)
+{
+    struct error err;
+    int64_t number = run->log_number;
+    if (!run->unwritten || !db_begin(run->db, DB_READ_WRITE, &err))
+        return;
+    char *copy = talloc_strdup(run->unwritten, run->unwritten), *rest = NULL;
+    for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        job_log_line(run->db, run->job, ++run->log_number, line);
+    if (db_commit(run->db, &err))
+        TALLOC_FREE(run->unwritten);
+    else
+        run->log_number = number; /* with the next ones, under the same numbers */
+}
+
+void supervise_note(struct run *run, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     char *line = talloc_vasprintf(NULL, format, args);
     va_end(args);
-    struct error err;
-    bool ok = db_begin(run->db, DB_READ_WRITE, &err);
-    if (ok) {
-        char *text = talloc_asprintf(line, "envbot: %s", line);
-        job_log_line(run->db, run->job, ++run->log_number, text);
-        ok = db_commit(run->db, &err);
-    }
-    log_info("job", "env", run->env->cluster, "note", line);
+    char *clean = text_clean(line, line);
+    for (char *c = clean; *c; c++)
+        *c = *c == '\n' ? ' ' : *c;
+    run->unwritten = talloc_asprintf_append_buffer(
+        run->unwritten ? run->unwritten : talloc_strdup(run->db, ""), "envbot: %s\n", clean);
+    supervise_flush(run);
+    log_info("job", "env", run->env->cluster, "note", clean);
     talloc_free(line);
-    return ok;
 }
 
 /* A [✖] does not mean failure, and a word in passing is no cause: critical lines count, and what
@@ -133,16 +155,19 @@ static void take_line(struct run *run, const char *raw, bool *changed)
     talloc_free(line);
 }
 
-/* Writes the whole lines of the buffer to the log, all in one transaction. */
+/* Writes the whole lines of the buffer to the log, all in one transaction. What could not be
+   written stays in the buffer and comes with the next ones, under the same numbers. */
 static void take_lines(struct run *run, char **buffer, bool all)
 {
     struct error err;
     bool changed = false;
     if (!**buffer || (!all && !strchr(*buffer, '\n')))
         return;
+    supervise_flush(run);
+    int64_t number = run->log_number;
     if (!db_begin(run->db, DB_READ_WRITE, &err))
-        return; /* kept: the next call has them */
-    char *at = *buffer;
+        return;
+    char *copy = talloc_strdup(run->env, *buffer), *at = copy;
     for (char *end; (end = strchr(at, '\n')); at = end + 1) {
         *end = '\0';
         take_line(run, at, &changed);
@@ -151,42 +176,96 @@ static void take_lines(struct run *run, char **buffer, bool all)
         take_line(run, at, &changed);
         at += strlen(at);
     }
-    if (!db_commit(run->db, &err))
-        log_warn("lines of the log were lost", "env", run->env->cluster, "error", err.text);
-    char *rest = talloc_strdup(run->env, at);
-    talloc_free(*buffer);
-    *buffer = rest;
+    if (changed)
+        run->phase_at = guard_clock();
+    if (db_commit(run->db, &err)) {
+        char *rest = talloc_strdup(run->env, at);
+        talloc_free(*buffer);
+        *buffer = rest;
+    } else {
+        run->log_number = number;
+        log_warn("lines of the log could not be written yet", "env", run->env->cluster, "error",
+                 err.text);
+    }
+    talloc_free(copy);
     if (changed && !supervise_tell(run, false, &err))
         log_warn("the plan could not be told", "env", run->env->cluster, "error", err.text);
 }
 
-static bool end_group(pid_t pid, int *status)
+/* One eksctl at work. */
+struct child {
+    struct eksctl_process process;
+    const char *input; /* what is still to be written to its stdin; NULL: closed */
+    char *buffer;      /* what it said and is not in the log yet */
+    bool exited;
+    int status;
+};
+
+static void close_input(struct child *child)
 {
-    kill(-pid, SIGTERM);
-    for (int i = 0; i < 50; i++) {
-        if (waitpid(pid, status, WNOHANG) == pid)
-            break;
-        poll(NULL, 0, 20);
-    }
-    kill(-pid, SIGKILL);
-    waitpid(pid, status, 0);
-    return true;
+    if (child->process.input >= 0)
+        close(child->process.input);
+    child->process.input = -1;
 }
 
-static bool feed(struct eksctl_process *process, const char *input)
+/* It may read slowly, or not at all: nobody waits for that. */
+static void feed(struct child *child)
 {
-    size_t length = input ? strlen(input) : 0;
-    while (length) {
-        ssize_t sent = write(process->input, input, length);
-        if (sent < 0 && errno != EINTR)
-            break; /* it ended before reading all: its log says why */
-        if (sent > 0) {
-            input += sent;
-            length -= (size_t)sent;
-        }
+    ssize_t sent = write(child->process.input, child->input, strlen(child->input));
+    if (sent > 0)
+        child->input += sent;
+    /* EPIPE: it ended before reading all; its log says why */
+    bool over = !*child->input || (sent < 0 && errno != EAGAIN && errno != EINTR);
+    if (over)
+        close_input(child);
+}
+
+static void hear(struct child *child)
+{
+    char chunk[4096];
+    ssize_t got = read(child->process.output, chunk, sizeof chunk);
+    if (got > 0)
+        child->buffer = talloc_strndup_append_buffer(child->buffer, chunk, (size_t)got);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        close(child->process.output);
+        child->process.output = -1;
     }
-    close(process->input);
-    return length == 0;
+}
+
+/* What comes and goes for a moment. One that closed its stdout and lives on is watched all the
+   same, and one that left a child behind with its stdout is not waited for. */
+static void exchange(struct child *child)
+{
+    struct pollfd fds[2] = {{child->process.output, POLLIN, 0}, {child->process.input, POLLOUT, 0}};
+    int wait = child->exited ? 0 : child->process.output < 0 ? 100 : 250;
+    poll(fds, 2, wait);
+    if (fds[0].revents)
+        hear(child);
+    else if (child->exited && child->process.output >= 0) {
+        close(child->process.output);
+        child->process.output = -1;
+    }
+    if (fds[1].revents)
+        feed(child);
+}
+
+/* Ends the whole group: TERM, then KILL. */
+static void end_group(struct run *run, struct child *child)
+{
+    int64_t until = guard_clock() + supervise_margin(run->config) / 2;
+    kill(-child->process.pid, SIGTERM);
+    while (!eksctl_exited(child->process.pid) && guard_clock() < until)
+        poll(NULL, 0, 20);
+}
+
+static void reap(struct run *run, struct child *child)
+{
+    kill(-child->process.pid, SIGKILL); /* what it left behind as well */
+    run->group = 0;
+    tell_guard(run);
+    while (waitpid(child->process.pid, &child->status, 0) < 0 && errno == EINTR)
+        ;
+    child->exited = true;
 }
 
 /* Why it must end now, or RUN_EXITED to go on. */
@@ -198,43 +277,59 @@ static enum run_end judge(struct run *run)
         return RUN_CANCELLED;
     if (supervise_stop)
         return RUN_CANCELLED;
-    return now() >= run->deadline_at ? RUN_LATE : RUN_EXITED;
+    if (guard_clock() - run->phase_at >= run->config->jobs.phase * 1000)
+        return RUN_STUCK;
+    return supervise_late(run) ? RUN_LATE : RUN_EXITED;
+}
+
+/* Until it has ended, by itself or by us. */
+static enum run_end watch(struct run *run, struct child *child)
+{
+    enum run_end end = RUN_EXITED;
+    while (!child->exited || child->process.output >= 0) {
+        exchange(child);
+        take_lines(run, &child->buffer, child->process.output < 0);
+        if (!child->exited && eksctl_exited(child->process.pid))
+            reap(run, child);
+        if (!child->exited && (end = judge(run)) != RUN_EXITED)
+            break;
+    }
+    if (end == RUN_EXITED)
+        return WIFSIGNALED(child->status) ? RUN_KILLED : RUN_EXITED;
+    end_group(run, child);
+    while (child->process.output >= 0 && eksctl_exited(child->process.pid)) {
+        child->exited = true; /* what it said last is read, and no more waited for */
+        exchange(child);
+    }
+    reap(run, child);
+    return end;
 }
 
 enum run_end supervise(struct run *run, char **arguments, const char *input, struct error *err)
 {
-    struct eksctl_process process;
+    struct child child = {.input = input ? input : ""};
     if (!supervise_heartbeat(run)) /* the looks before took their time */
         return RUN_LOST;
-    if (!eksctl_start(arguments, run->environment, true, &process, err))
+    if (!eksctl_start(arguments, run->environment, true, &child.process, err))
         return RUN_NOT_STARTED;
+    run->group = child.process.pid;
+    run->phase_at = guard_clock();
+    tell_guard(run);
     struct error ignored;
-    char *owner = owner_text(run->env, process.pid);
+    char *owner = owner_text(run->env, child.process.pid);
     if (!job_owner(run->db, run->job, owner, &ignored))
         log_warn("eksctl's process could not be written down", "env", run->env->cluster);
-    feed(&process, input);
-    char *buffer = talloc_strdup(run->env, "");
-    enum run_end end = RUN_EXITED;
-    while (end == RUN_EXITED) {
-        struct pollfd fd = {process.output, POLLIN, 0};
-        poll(&fd, 1, 500);
-        char chunk[4096];
-        ssize_t got = fd.revents ? read(process.output, chunk, sizeof chunk) : -1;
-        if (got > 0)
-            buffer = talloc_strndup_append_buffer(buffer, chunk, (size_t)got);
-        take_lines(run, &buffer, got == 0);
-        if (got == 0)
-            break;
-        end = judge(run);
-    }
-    int status = 0;
-    if (end == RUN_EXITED)
-        waitpid(process.pid, &status, 0);
-    else
-        end_group(process.pid, &status);
-    close(process.output);
+    fcntl(child.process.input, F_SETFL, O_NONBLOCK);
+    fcntl(child.process.output, F_SETFL, O_NONBLOCK);
+    if (!*child.input)
+        close_input(&child);
+    child.buffer = talloc_strdup(run->env, "");
+    enum run_end end = watch(run, &child);
+    close_input(&child);
+    if (child.process.output >= 0)
+        close(child.process.output);
     if (end != RUN_LOST)
-        take_lines(run, &buffer, true);
-    run->exit_code = end == RUN_EXITED && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    return end == RUN_EXITED && WIFSIGNALED(status) ? RUN_KILLED : end;
+        take_lines(run, &child.buffer, true);
+    run->exit_code = end == RUN_EXITED && WIFEXITED(child.status) ? WEXITSTATUS(child.status) : 0;
+    return end;
 }

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "jobs/causes.h"
 #include "jobs/eksctl_log.h"
+#include "jobs/guard.h"
 #include "lifecycle/change.h"
 #include "store/environments.h"
 #include "store/jobs.h"
@@ -19,8 +20,12 @@ struct run {
     char **environment; /* of eksctl */
     struct plan plan;
     int64_t log_number;
-    int64_t renewed_at;        /* CLOCK_MONOTONIC seconds before the last renewal was asked for */
-    int64_t deadline_at;       /* CLOCK_MONOTONIC seconds */
+    char *unwritten;           /* notes for the log, each with its newline; NULL: none */
+    int guard;                 /* guard_start() */
+    pid_t group;               /* of the eksctl that runs, else 0 */
+    int64_t renewed_at;        /* guard_clock() right before the last renewal was asked for */
+    int64_t deadline_at;       /* guard_clock(): the job has had all the time that it gets */
+    int64_t phase_at;          /* guard_clock(): this phase of the plan began */
     bool cancel;               /* the environment is to be deleted: stop soundly */
     const struct cause *cause; /* the first telling line of the log; NULL: none yet */
     bool cause_is_guess;       /* it was but a warning: an error's takes its place */
@@ -37,10 +42,13 @@ enum run_end {
     RUN_KILLED,    /* by a signal that was not ours: the kernel was short of memory, an operator */
     RUN_CANCELLED, /* ended because the environment is to be deleted */
     RUN_LATE,      /* ended by our deadline */
+    RUN_STUCK,     /* ended because one phase took too long */
     RUN_LOST,      /* the lease is gone or cannot be renewed: change nothing more */
     RUN_NOT_STARTED,
 };
 
+/* How long before the lease runs out eksctl is ended, and how long it gets to end by itself. */
+int64_t supervise_margin(const struct config *config);
 /* Renews the lease when a heartbeat is due. False: lost. */
 bool supervise_heartbeat(struct run *run);
 /* Whether the job has had all the time that it gets. */
@@ -54,8 +62,10 @@ enum run_end supervise(struct run *run, char **arguments, const char *input, str
 cJSON *supervise_plan(struct run *run, bool done);
 /* Writes the plan as it is now and lets the message be redrawn. */
 bool supervise_tell(struct run *run, bool done, struct error *err);
-/* A line of our own in the job's log. */
-bool supervise_note(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line of our own in the job's log; what cannot be written now comes with the next lines. */
+void supervise_note(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Writes what could not be written yet. */
+void supervise_flush(struct run *run);
 
 /* Set by SIGTERM and SIGINT: give the job back. */
 extern volatile int supervise_stop;

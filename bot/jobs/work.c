@@ -24,7 +24,8 @@ struct work {
     const char *role;         /* the team's role, where the cluster lets it in; else "" */
     struct look now;
     bool done[ACTION_COUNT]; /* what this run has tried to the end */
-    bool killed;             /* eksctl was killed once: that is no failure */
+    bool interrupted;        /* eksctl was killed or stuck once: that is no failure */
+    int unknown;             /* so often in a row nothing could be told */
     enum outcome outcome;
 };
 
@@ -42,9 +43,13 @@ static bool fails(struct work *w, const char *cause)
     return ends(w, OUTCOME_FAILED);
 }
 
+/* What stands in the way of knowing more, when that is what took the time. */
 static bool ends_late(struct work *w)
 {
-    return fails(w, "deadline");
+    if (w->now.seen != SEEN_UNKNOWN)
+        return fails(w, "deadline");
+    const struct cause *cause = cause_of(w->now.why);
+    return fails(w, cause ? cause->id : "no-answer");
 }
 
 /* What an ended eksctl means: true when it came to its end, whatever that was. */
@@ -55,13 +60,13 @@ static bool came_to_its_end(struct work *w, enum run_end end, const struct error
         return ends(w, OUTCOME_LOST);
     case RUN_CANCELLED:
         return ends(w, w->run->cancel ? OUTCOME_CANCELLED : OUTCOME_AGAIN);
-    case RUN_LATE:
-        return ends_late(w);
     case RUN_NOT_STARTED:
         log_error("eksctl cannot be started", "error", err->text);
         return fails(w, "eksctl");
     case RUN_EXITED:
     case RUN_KILLED:
+    case RUN_STUCK:
+    case RUN_LATE: /* it may be there all the same: looked at once more */
         break;
     }
     return true;
@@ -73,9 +78,18 @@ static bool run_eksctl(struct work *w, enum action action, char **arguments, con
     enum run_end end = supervise(w->run, arguments, input, &err);
     if (!came_to_its_end(w, end, &err))
         return false;
-    /* Killed, it was interrupted and did not fail: once. */
-    w->done[action] = end != RUN_KILLED || w->killed;
-    w->killed = w->killed || end == RUN_KILLED;
+    /* Killed or stuck, it was interrupted and did not fail: once. */
+    bool interrupted = end == RUN_KILLED || end == RUN_STUCK;
+    if (end == RUN_STUCK) {
+        supervise_note(w->run, "it was ended: one step of it took longer than %lld s",
+                       (long long)w->run->config->jobs.phase);
+        w->run->cause = cause_by_id("phase");
+        w->run->cause_is_guess = true;
+    }
+    if (end == RUN_LATE && !w->run->cause)
+        w->run->cause = cause_by_id("deadline");
+    w->done[action] = !interrupted || w->interrupted;
+    w->interrupted = w->interrupted || interrupted;
     return true;
 }
 
@@ -268,23 +282,47 @@ static void note(struct work *w, enum action action, enum seen *last)
         supervise_note(w->run, "no answer: %s", w->now.why);
 }
 
+/* No answer, and one that will not get better by asking: the region is not known, AWS does not let
+   us look. Nothing is concluded from one word. */
+static const struct cause *hopeless(struct work *w)
+{
+    w->unknown = w->now.seen == SEEN_UNKNOWN ? w->unknown + 1 : 0;
+    const struct cause *cause = w->unknown >= 3 ? cause_of(w->now.why) : NULL;
+    return cause && treatments[cause->class].tries == 1 ? cause : NULL;
+}
+
+static bool is_end(enum action action)
+{
+    return action == ACTION_READY || action == ACTION_GONE || action == ACTION_LEAVE ||
+           action == ACTION_MISS || action == ACTION_GIVE_UP;
+}
+
+/* One round; true to go on. Even who is late looks first: it may be there. */
+static bool round_of(struct work *w, enum seen *last)
+{
+    if (!look_again(w))
+        return false;
+    enum action action = next_action(w);
+    const struct cause *cause = hopeless(w);
+    note(w, action, last);
+    if (cause) {
+        w->run->cause_line = talloc_strdup(w->run->env, w->now.why);
+        return fails(w, cause->id);
+    }
+    if (!is_end(action) && supervise_late(w->run))
+        return ends_late(w);
+    return acts[action](w);
+}
+
 static enum outcome reconcile_until_done(struct work *w)
 {
     enum seen last = SEEN_COUNT;
-    bool deletes = w->intent == INTENT_DELETE;
-    while (!supervise_late(w->run)) {
-        if (w->run->cancel && !deletes)
+    do {
+        if (w->run->cancel && w->intent != INTENT_DELETE)
             return OUTCOME_CANCELLED;
         if (supervise_stop)
             return OUTCOME_AGAIN;
-        if (!look_again(w))
-            return w->outcome;
-        enum action action = next_action(w);
-        note(w, action, &last);
-        if (!acts[action](w))
-            return w->outcome;
-    }
-    ends_late(w);
+    } while (round_of(w, &last));
     return w->outcome;
 }
 

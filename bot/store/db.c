@@ -257,6 +257,8 @@ bool db_flush(struct db *db, struct error *err)
     bool failed = false, synced = false;
     int silences = 0;
     while (!synced) {
+        if (db->answer_within_ms && !db_await_answer(db))
+            return db_connection_lost(db, err);
         PGresult *result = PQgetResult(db->conn);
         if (!result) {
             /* One NULL follows each statement's result. After a write that failed libpq gives

@@ -29,6 +29,9 @@ struct rows;
 /* A connection to url (a libpq connection string), not opened yet; name shows in
    pg_stat_activity. Freed with ctx, which closes it. statement_timeout_ms 0 = none. */
 struct db *db_new(const void *ctx, const char *url, const char *name, int statement_timeout_ms);
+/* A server that does not answer within so long is as one that is lost, whatever the reason (0, the
+   default: it is waited for). For who has to do something else in time. */
+void db_answer_within(struct db *db, int milliseconds);
 /* Opens the connection unless it is open; also after it broke. ERROR_UNAVAILABLE when it cannot. */
 bool db_connect(struct db *db, struct error *err);
 /* Whether the connection was in order when it was last used. */

@@ -26,6 +26,7 @@ struct db {
     char *url;
     char *name;
     int statement_timeout_ms;
+    int answer_within_ms; /* 0: as long as it takes */
     PGconn *conn;
     struct prepared *statements;
     unsigned next_statement;
@@ -43,6 +44,8 @@ struct db {
 
 /* Closes the connection and forgets what was owed and prepared on it. */
 void db_disconnect(struct db *db);
+/* Waits for the next result; false: it did not come in time. */
+bool db_await_answer(struct db *db);
 /* Closes the connection and says in err that it was lost: ERROR_UNAVAILABLE. Always false. */
 bool db_connection_lost(struct db *db, struct error *err);
 /* Of several errors the first one counts: does nothing when *failed; else sets it, err from the

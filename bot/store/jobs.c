@@ -40,6 +40,7 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         " RETURNING j.id, j.environment, j.team, j.kind, j.region, j.fence, j.attempts, j.cancel,"
         "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
         "  j.result->'zones' AS zones,"
+        "  extract(epoch FROM clock_timestamp() - j.started_at)::bigint AS age,"
         "  coalesce(old.lease_owner, '') AS old_owner, old.state = 'queued' AS queued,"
         "  " CIRCUIT_PROBES_J " AS probe",
         P(id_text, owner, number(tmp, bounds->lease_seconds), number(tmp, bounds->parallel),
@@ -59,6 +60,7 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         job->old_owner = talloc_strdup(job, rows_text(rows, 0, "old_owner"));
         job->attempts = (int)rows_integer(rows, 0, "attempts", 1);
         job->failures = (int)rows_integer(rows, 0, "failures", 0);
+        job->age = rows_integer(rows, 0, "age", 0);
         job->zones = rows_json(job, rows, 0, "zones");
         job->cancel = rows_true(rows, 0, "cancel");
         job->probe = rows_true(rows, 0, "queued") && rows_true(rows, 0, "probe");
@@ -133,7 +135,8 @@ void job_log_line(struct db *db, const struct job *job, int64_t line_number, con
     db_send(db,
             "INSERT INTO job_log (job, number, line) SELECT j.id,"
             " j.fence * 1000000 + $3::bigint, $4 FROM jobs j"
-            " WHERE j.id = $1 AND j.fence = $2 AND j.state = 'running'",
+            " WHERE j.id = $1 AND j.fence = $2 AND j.state = 'running'"
+            " ON CONFLICT DO NOTHING", /* nobody knew whether it was written */
             P(number(tmp, job->id), number(tmp, job->fence), number(tmp, line_number), line));
     talloc_free(tmp);
 }

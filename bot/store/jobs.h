@@ -11,6 +11,7 @@ struct job {
     const char *old_owner; /* of who held it before (job_owner); "" for none */
     int attempts;          /* this claim included */
     int failures;          /* of these, how many came to an end that was a failure */
+    int64_t age;           /* seconds since its first claim */
     cJSON *zones;          /* the availability zones to take now; NULL: whichever */
     bool cancel;
     bool probe; /* of a breaker around AWS that is open (store/circuits.h) */

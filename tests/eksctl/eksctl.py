@@ -140,9 +140,16 @@ def require_name(flags, name="--name"):
 # -- what goes wrong on demand --------------------------------------------------------------------
 def act_out(entry, failure):
     """A fault that is not a stack's failure."""
-    if entry["do"] == "hang":
+    if entry["do"] == "stubborn":
+        import signal  # only here: the others start faster without
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if entry["do"] in ("hang", "stubborn"):
         while True:
             time.sleep(3600)
+    if entry["do"] == "mute":  # it goes on without its stdout
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
     if entry["do"] == "crash":
         os.kill(os.getpid(), 9)  # SIGKILL; the module signal is slow to read
     if entry["do"] == "expired_token":
@@ -199,6 +206,8 @@ def read_config(flags):
     source = flags.get("--config-file")
     if not source:
         die("only `create … -f FILE` is played here")
+    while state.take_one("deaf"):  # it does not read what it is given
+        time.sleep(3600)
     try:
         text = sys.stdin.read() if source == "-" else open(source, encoding="utf-8").read()
     except OSError as error:
@@ -393,6 +402,7 @@ def create(flags):
     # "exit1_but_done" is a creation that goes well and yet ends in 1.
     if entry and entry["do"] != "exit1_but_done":
         act_out(entry, one.failure)
+        entry = None
     one.say_plan()
     one.control_plane()
     one.nodes()
