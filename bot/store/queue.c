@@ -36,6 +36,8 @@
 bool queue_startable(const void *ctx, struct db *db, const struct job_bounds *bounds, int64_t **ids,
                      int *count, struct error *err)
 {
+    if (!db_connect(db, err))
+        return false;
     void *tmp = talloc_new(NULL);
     struct rows *left = NULL, *next = NULL;
     db_ask(tmp, db, &left,

@@ -194,3 +194,16 @@ def test_a_database_that_is_away_is_said_everywhere(gated):
         {"name": "demo", "state": "pending"}]
     people.do("click")
     c.wait_state("demo", "ready")
+
+
+def test_jobs_are_started_after_the_launcher_lost_its_connection(gated):
+    c, gate = gated
+    gate.cut("envbot launcher", shut=True)
+    held = gate.before("envbot launcher", "FROM jobs")
+    gate.open()
+    held.wait("the launcher asks again, on a new connection")
+    gate.lift()
+    people = People(c)
+    people.prepare("click")
+    people.do("click")
+    c.wait_state("demo", "ready", seconds=60)
