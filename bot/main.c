@@ -13,6 +13,7 @@
 #include "jobs/launch_check.h"
 #include "jobs/sweep.h"
 #include "lifecycle/report.h"
+#include "lifecycle/schedule.h"
 #include "lifecycle/states.h"
 #include "lifecycle/template.h"
 #include "lifecycle/wording.h"
@@ -203,6 +204,8 @@ static int check_main(struct arguments *arguments)
     wrong += check_rules(ctx, config);
     struct db *db = db_new(ctx, config->database.url, "envbot check", 5000);
     wrong += tell("database", db_connect(db, &err) ? NULL : err.text);
+    schedule_check(ctx, db, templates, &problems);
+    wrong += tell("time zones of templates", problems);
     wrong += check_slack(ctx, config);
     const char *part;
     problems = launch_check(ctx, config, &part);

@@ -192,9 +192,9 @@ static bool clock_round(struct server *server, struct needed *needed, int *taken
 {
     int reminded = 0, told = 0, paused = 0, troubled = 0;
     needed->rules = rules_hold(server->app.rules);
-    bool ok = clock_tick(needed->db, taken, err) && needed_remind(needed, &reminded, err) &&
-              needed_check(needed, &told, err) && pausing_tell(needed->db, &paused, err) &&
-              trouble_tell(needed->db, &troubled, err);
+    bool ok = clock_tick(needed->db, server->app.templates, taken, err) &&
+              needed_remind(needed, &reminded, err) && needed_check(needed, &told, err) &&
+              pausing_tell(needed->db, &paused, err) && trouble_tell(needed->db, &troubled, err);
     rules_let_go(server->app.rules, needed->rules);
     if (*taken + reminded + told + paused + troubled)
         after_commit(server, DB_NOTE_ALL);

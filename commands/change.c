@@ -3,7 +3,10 @@
 #include "commands/commands.h"
 
 #include "commands/quota_check.h"
+#include "base/text.h"
 #include "lifecycle/change.h"
+#include "lifecycle/say.h"
+#include "lifecycle/schedule.h"
 #include "lifecycle/view.h"
 
 #include <string.h>
@@ -90,9 +93,77 @@ static bool plan_sleep(struct call *call, struct environment *env, struct change
            change_sleep(call, env, call->app->templates, change, err);
 }
 
+/* What was typed as a schedule, in the zone of who typed it where none was given. NULL: refused. */
+static cJSON *typed_schedule(struct call *call, const struct environment *env, struct error *err)
+{
+    static const char *const keys[] = {"at", "wake", "days"};
+    cJSON *json = json_object(call);
+    struct schedule schedule;
+    if (words_option(call->words, "off")) {
+        json_set_bool(json, "off", true);
+        return json;
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (words_option(call->words, keys[i]))
+            json_set_string(json, keys[i], words_option(call->words, keys[i]));
+    const char *zone = words_option(call->words, "zone");
+    json_set_string(json, "zone", zone ? zone : call->person->zone);
+    if (!json_string(json, "at")) {
+        error_set(err, ERROR_USAGE, "Say at what time it sleeps: `%s sleep %s --at 20:00`.",
+                  call->app->config->slack.command, env->name);
+        return NULL;
+    }
+    if (!schedule_parse(json, &schedule, err)) {
+        error_set(err, ERROR_USAGE, "%s", text_mrkdwn(call, talloc_strdup(call, err->text)));
+        return NULL;
+    }
+    return schedule_zone(call, call->db, schedule.zone, err) ? json : NULL;
+}
+
+/* When it sleeps from now on. */
+static bool set_schedule(struct call *call, struct environment *env, struct error *err)
+{
+    struct change unused;
+    struct schedule schedule;
+    if (!call_may_or_owns(call, "update", env, err))
+        return false;
+    if (env->ended_at)
+        return error_set(err, ERROR_CONFLICT, "%s is over.", env->name);
+    cJSON *json = typed_schedule(call, env, err);
+    if (!json ||
+        (!json_true(json, "off") && !change_sleep(call, env, call->app->templates, &unused, err)))
+        return false;
+    env->schedule = json;
+    bool sleeps = schedule_of(env, &schedule);
+    const char *words = sleeps ? schedule_words(call, &schedule) : "sleeps by hand only";
+    db_send(call->db, "UPDATE environments SET schedule = $2::jsonb WHERE id = $1",
+            P(talloc_asprintf(call, "%lld", (long long)env->id), json_text(call, json)));
+    if (state_runs(env->state))
+        schedule_next(call->db, env);
+    cJSON *extra = json_object(call);
+    json_set_string(extra, "answer", words);
+    json_set_format(extra, "by_mention", "<@%s>", call->person->id);
+    audit_add(call->db, &call->actor, env->id, env->team, "schedule", env->state, env->state,
+              extra);
+    say(call->db, env, "thread", "scheduled", extra);
+    answer(call, talloc_asprintf(call, "*%s* %s.", env->name, words));
+    return true;
+}
+
+static bool has_schedule_options(const struct call *call)
+{
+    static const char *const names[] = {"at", "wake", "days", "zone", "off"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (words_option(call->words, names[i]))
+            return true;
+    return false;
+}
+
 bool sleep_run(struct call *call, struct error *err)
 {
     struct environment *env;
+    if (has_schedule_options(call))
+        return call_environment(call, ENVIRONMENT_LOCK, &env, err) && set_schedule(call, env, err);
     if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
         !begin(call, env, plan_sleep, &env, err))
         return false;

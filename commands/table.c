@@ -9,6 +9,8 @@ static const char *const pause_switches[] = {"all", NULL};
 static const char *const report_switches[] = {"csv", NULL};
 static const char *const list_options[] = {"team", "state", NULL};
 static const char *const team_option[] = {"team", NULL};
+static const char *const sleep_options[] = {"team", "at", "wake", "days", "zone", NULL};
+static const char *const sleep_switches[] = {"off", NULL};
 static const char *const report_options[] = {"month", NULL};
 
 const struct command commands[] = {
@@ -123,11 +125,13 @@ const struct command commands[] = {
      .words = 2,
      .run = upgrade_run},
     {.name = "sleep",
-     .usage = "NAME [--team T]",
+     .usage = "NAME [--at 20:00 [--wake 08:00] [--days mon-fri] [--zone Europe/Berlin] | --off] "
+              "[--team T]",
      .summary = "take an environment's nodes away for a while: what they cost stops, its time does "
-                "not",
-     .example = "sleep demo",
-     .options = team_option,
+                "not. With --at it does so by itself, and --off ends that",
+     .example = "sleep demo --at 20:00 --wake 08:00 --days mon-fri",
+     .options = sleep_options,
+     .switches = sleep_switches,
      .words = 1,
      .run = sleep_run},
     {.name = "wake",

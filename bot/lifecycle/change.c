@@ -1,6 +1,7 @@
 #include "lifecycle/change.h"
 
 #include "base/text.h"
+#include "lifecycle/schedule.h"
 #include "lifecycle/view.h"
 
 #include <inttypes.h>
@@ -357,5 +358,12 @@ bool change_finish(struct db *db, struct environment *env, enum change_seen seen
         env->awake = json_own(env, resources_json(&before));
     env->change = NULL;
     write_change(db, env);
-    return lifecycle_take(db, env, event, &AUDIT_ENVBOT, told(env, change, extra), err);
+    if (!lifecycle_take(db, env, event, &AUDIT_ENVBOT, told(env, change, extra), err))
+        return false;
+    /* A turn that came while something else changed is still to be taken; one that was taken, or
+       tried in vain, is over. */
+    bool turned = kind->begins == EVENT_SLEEP || kind->begins == EVENT_WAKE;
+    if (turned)
+        schedule_next(db, env);
+    return true;
 }

@@ -1,6 +1,7 @@
 #include "lifecycle/clock.h"
 
 #include "base/log.h"
+#include "lifecycle/schedule.h"
 #include "lifecycle/states.h"
 #include "lifecycle/waiting.h"
 
@@ -38,7 +39,8 @@ static void look_again_later(struct db *db, const struct environment *env)
 }
 
 /* One due environment that nobody else has locked; *found false when there is none. */
-static bool take_one(void *ctx, struct db *db, bool *found, struct error *err)
+static bool take_one(void *ctx, struct db *db, const struct template_set *templates, bool *found,
+                     struct error *err)
 {
     *found = false;
     if (!db_begin(db, DB_READ_WRITE, err))
@@ -55,6 +57,11 @@ static bool take_one(void *ctx, struct db *db, bool *found, struct error *err)
     *found = true;
     struct environment *env = environment_from_row(ctx, rows, 0);
     enum event event = due_event(env);
+    if (event == EVENT_COUNT && schedule_due(env)) {
+        db_rollback(db); /* a turn locks its team first */
+        log_info("due", "env", env->cluster, "event", "turn");
+        return schedule_turn(db, templates, env->id, err);
+    }
     if (event == EVENT_COUNT)
         look_again_later(db, env);
     else if (!(event == EVENT_ESCALATE
@@ -68,12 +75,12 @@ static bool take_one(void *ctx, struct db *db, bool *found, struct error *err)
     return db_commit(db, err);
 }
 
-bool clock_tick(struct db *db, int *taken, struct error *err)
+bool clock_tick(struct db *db, const struct template_set *templates, int *taken, struct error *err)
 {
     bool ok = true, found = true;
     for (*taken = 0; ok && found && *taken < 100;) {
         void *ctx = talloc_new(NULL);
-        ok = take_one(ctx, db, &found, err);
+        ok = take_one(ctx, db, templates, &found, err);
         *taken += ok && found;
         talloc_free(ctx);
     }

@@ -3,11 +3,12 @@
 #ifndef LIFECYCLE_CLOCK_H
 #define LIFECYCLE_CLOCK_H
 
+#include "lifecycle/template.h"
 #include "store/db.h"
 
 /* Takes up to a hundred due environments, each in a transaction of its own; *taken is how many.
    False when the database cannot be asked. */
-bool clock_tick(struct db *db, int *taken, struct error *err);
+bool clock_tick(struct db *db, const struct template_set *templates, int *taken, struct error *err);
 
 /* Deletes what has served: envelopes older than a day, delivered outbox rows older than a week, a
    thousand at a time. Audit rows and environments stay. */

@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "lifecycle/pausing.h"
 #include "lifecycle/say.h"
+#include "lifecycle/schedule.h"
 #include "lifecycle/template.h"
 #include "lifecycle/trouble.h"
 #include "lifecycle/view.h"
@@ -192,6 +193,13 @@ int64_t lifecycle_warning_due(const struct environment *env, const struct lifecy
     return due;
 }
 
+/* Its schedule's turn counts while it stands still, ready or asleep. */
+static time_t with_turn(const struct environment *env, time_t at)
+{
+    bool turns = env->turn_at && strcmp(env->state, "changing") != 0;
+    return turns && env->turn_at < at ? env->turn_at : at;
+}
+
 static time_t next_warning_or_end(const struct environment *env,
                                   const struct lifecycle_rules *rules)
 {
@@ -211,7 +219,7 @@ time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules
     if (env->ended_at)
         return 0;
     if (state_runs(env->state))
-        return next_warning_or_end(env, rules);
+        return with_turn(env, next_warning_or_end(env, rules));
     return strcmp(env->state, "pending") == 0 ? waiting_due(env, rules) : 0;
 }
 
@@ -405,6 +413,8 @@ static const cJSON *told(const struct environment *env, const struct transition 
 static void follow(struct db *db, const struct environment *env, const struct transition *step,
                    const struct audit_actor *actor, const cJSON *extra)
 {
+    if (step->event == EVENT_READY)
+        schedule_next(db, env);
     if (step->job)
         lifecycle_queue_job(db, env, step->job);
     audit_add(db, actor, env->id, env->team, event_name(step->event),

@@ -104,7 +104,8 @@ void lifecycle_queue_job(struct db *db, const struct environment *env, const cha
    0 where the template sets none, or nothing has begun. */
 time_t lifecycle_ceiling(const struct environment *env);
 /* When the clock must look at it next, from the environment's state and times; 0 for never.
-   ready, changing, asleep: the next warning that is still to come, else expires_at; pending:
+   ready, changing, asleep: the next warning that is still to come, else expires_at, or its
+   schedule's turn before that; pending:
    waiting_due().
  */
 time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules *rules);

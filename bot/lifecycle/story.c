@@ -52,6 +52,8 @@ static const struct {
     {"sleep", "{who} put it to sleep."},
     {"slept", "It was asleep: no nodes ran."},
     {"wake", "{who} woke it."},
+    {"schedule", "{who} changed when it sleeps[: it {answer}]."},
+    {"turn-skipped", "Its schedule came to a turn that it could not take[: {answer}]."},
     {"woken", "It was awake again[, with {change.to} nodes]."},
     {"wake-failed", "Waking it failed; it slept on.[ {cause}][ “{cause_line}”]"},
     {"change-failed", "A change of it failed; it goes on as it is.[ {cause}][ “{cause_line}”]"},

@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "lifecycle/schedule.h"
 #include "lifecycle/template_reading.h"
 
 #include <dirent.h>
@@ -160,10 +161,25 @@ static void read_template(struct template_reading *r, const void *ctx, struct te
     t->ttl_ceiling = ceiling;
 }
 
+/* Whether the zone is known PostgreSQL says, later. */
+static void check_sleep(struct template_reading *r, const cJSON *sleep, const cJSON *cluster)
+{
+    static const char *const keys[] = {"at", "wake", "days", "zone"};
+    struct schedule schedule;
+    struct error err;
+    template_known_keys(r, sleep, keys, 4);
+    if (!cJSON_IsObject(sleep))
+        return;
+    if (!schedule_parse(sleep, &schedule, &err))
+        template_problem(r, sleep, "sleep: %s", err.text);
+    if (!json_at(cluster, "managedNodeGroups.0"))
+        template_problem(r, sleep, "sleep: it has no managed node groups that could sleep");
+}
+
 static void check_template(struct template_reading *r, const struct template *t)
 {
-    static const char *const keys[] = {"title",   "description", "order",    "parameters",
-                                       "regions", "ttl",         "approval", "cluster"};
+    static const char *const keys[] = {"title", "description", "order",   "parameters", "regions",
+                                       "ttl",   "approval",    "cluster", "sleep"};
     static const char *const ttl_keys[] = {"default", "max", "ceiling"};
     const cJSON *source = r->tree->root, *each;
     const cJSON *parameters = json_at(source, "parameters");
@@ -175,6 +191,7 @@ static void check_template(struct template_reading *r, const struct template *t)
     template_known_keys(r, json_at(source, "ttl"), ttl_keys, 3);
     cJSON_ArrayForEach (each, parameters)
         check_parameter(r, each);
+    check_sleep(r, json_at(source, "sleep"), json_at(source, "cluster"));
     template_check_approval(r, json_at(source, "approval"));
     if (json_at(source, "order") && !cJSON_IsNumber(json_at(source, "order")))
         template_problem(r, json_at(source, "order"), "order is a number: the place in the lists");

@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "lifecycle/pausing.h"
+#include "lifecycle/schedule.h"
 #include "lifecycle/states.h"
 #include "lifecycle/turn.h"
 #include "lifecycle/waiting.h"
@@ -266,6 +267,16 @@ static void add_waiting(cJSON *view, const struct environment *env)
                     json_string_or_empty(env->template_copy, "approval.escalate.channel"));
 }
 
+/* When it sleeps by itself, and when it turns next. */
+static void add_schedule(const void *ctx, cJSON *view, const struct environment *env)
+{
+    struct schedule schedule;
+    bool has = schedule_of(env, &schedule) && !env->ended_at;
+    json_set_format(view, "schedule_words", has ? "It %s." : "%s",
+                    has ? schedule_words(ctx, &schedule) : "");
+    add_moment(view, "turn", has ? env->turn_at : 0, env->now);
+}
+
 /* What there is to know of an environment that was started without its approval. */
 static void add_glass(cJSON *view, const struct environment *env)
 {
@@ -348,6 +359,7 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     add_plan(view, env);
     add_buttons(view, env);
     add_glass(view, env);
+    add_schedule(tmp, view, env);
     add_tally(view, env);
     add_waiting(view, env);
     add_news(view, env);

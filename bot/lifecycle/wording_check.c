@@ -58,6 +58,8 @@ static const char *const needed[] = {
     "rules-well",
     "review",
     "audit-head",
+    "turn-skipped",
+    "scheduled",
     "paused",
     "resumed",
     "provisioning-paused",

@@ -63,6 +63,8 @@ struct environment *environment_from_row(const void *ctx, const struct rows *row
     env->monthly_usd = rows_number(rows, row, "monthly_usd", 0);
     env->change = rows_json(env, rows, row, "change");
     env->awake = rows_json(env, rows, row, "awake");
+    env->schedule = rows_json(env, rows, row, "schedule");
+    env->turn_at = moment(rows, row, "turn_at");
     env->now = moment(rows, row, "now");
     return env;
 }

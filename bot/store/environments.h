@@ -38,9 +38,11 @@ struct environment {
                       else NULL */
     int nodes, vcpus, gpus;
     double hourly_usd, monthly_usd;
-    cJSON *change; /* the change under way (lifecycle/change.h), else NULL */
-    cJSON *awake;  /* while it sleeps: what it takes when it is awake, else NULL */
-    time_t now;    /* PostgreSQL's clock when the row was read */
+    cJSON *change;   /* the change under way (lifecycle/change.h), else NULL */
+    cJSON *schedule; /* its own, in place of its template's (lifecycle/schedule.h); else NULL */
+    time_t turn_at;  /* when it sleeps (ready) or wakes (asleep) next by it; 0: never */
+    cJSON *awake;    /* while it sleeps: what it takes when it is awake, else NULL */
+    time_t now;      /* PostgreSQL's clock when the row was read */
 };
 
 enum environment_lock { ENVIRONMENT_READ, ENVIRONMENT_LOCK };
@@ -76,7 +78,8 @@ bool environment_by_name(const void *ctx, struct db *db, const char *team, const
     "extract(epoch FROM e.ended_at) AS ended_at, extract(epoch FROM e.due_at) AS due_at, "         \
     "e.warned_seconds, e.reminded, extract(epoch FROM e.escalated_at) AS escalated_at, "           \
     "e.paused_seconds, e.question, e.break_glass, e.review, e.nodes, e.vcpus, e.gpus, "            \
-    "e.hourly_usd, e.monthly_usd, e.change, e.awake, "                                             \
+    "e.hourly_usd, e.monthly_usd, e.change, e.awake, e.schedule, "                                 \
+    "extract(epoch FROM e.turn_at) AS turn_at, "                                                   \
     "extract(epoch FROM now()) AS now, e.template_copy"
 struct environment *environment_from_row(const void *ctx, const struct rows *rows, int row);
 

@@ -35,6 +35,7 @@ MIGRATION(015, "015_changes.sql");
 MIGRATION(016, "016_rates.sql");
 MIGRATION(017, "017_circuits.sql");
 MIGRATION(018, "018_sweeps.sql");
+MIGRATION(019, "019_schedule.sql");
 
 static const struct {
     int version;
@@ -59,6 +60,7 @@ static const struct {
     {16, "rates", migration_016},
     {17, "circuits", migration_017},
     {18, "sweeps", migration_018},
+    {19, "schedule", migration_019},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

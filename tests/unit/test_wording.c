@@ -81,6 +81,7 @@ static void add_extras(cJSON *values)
     json_set_string(change, "from", "1");
     json_set_string(change, "to", "2");
     json_set(values, "change", change);
+    json_set_string(values, "answer", hostile);
     json_set_string(values, "wait", "2 min");
     json_set_string(values, "zones_words", "");
 }
