@@ -234,11 +234,35 @@ static bool says_no(const cJSON *user, const char *flag)
     return cJSON_IsFalse(json_at(user, flag));
 }
 
+/* Whether an envelope may name this workspace, or organisation, as that person's. Ids are unique
+   within an organisation alone: somebody of another one may carry this id. */
+static bool is_theirs(const struct people *people, const cJSON *user, const char *workspace)
+{
+    const char *home = json_string(user, "team_id");
+    return strcmp(workspace, people->workspace) == 0 ||
+           strcmp(workspace, people->enterprise) == 0 || (home && strcmp(workspace, home) == 0) ||
+           lists(json_at(user, "enterprise_user.teams"), workspace);
+}
+
+/* A person of another workspace may carry the user id of one of ours. */
+static struct person *stranger(const void *ctx, const char *workspace, const char *id)
+{
+    struct person *person = talloc_zero(ctx, struct person);
+    person->workspace = talloc_strdup(person, workspace);
+    person->id = person->name = talloc_strdup(person, id);
+    person->rbac_user = "";
+    person->groups = talloc_zero_array(person, const char *, 1);
+    person->stranger = true;
+    return person;
+}
+
 static struct person *to_person(const void *ctx, const struct people *people, const cJSON *user,
                                 const char *workspace, const char *id)
 {
     static const char *const names[] = {"profile.display_name", "profile.real_name", "real_name",
                                         "name", NULL};
+    if (!is_theirs(people, user, workspace))
+        return stranger(ctx, workspace, id);
     struct person *person = talloc_zero(ctx, struct person);
     const char *name = first_text(user, names), *mail = json_string(user, "profile.email");
     const char *home = json_string(user, "team_id");
@@ -269,18 +293,6 @@ static struct person *to_person(const void *ctx, const struct people *people, co
        whatever they were in when they typed or clicked, they are one person. */
     if (same_grid && home && !person->stranger)
         person->workspace = talloc_strdup(person, home);
-    return person;
-}
-
-/* A person of another workspace may carry the user id of one of ours: they are not looked up. */
-static struct person *stranger(const void *ctx, const char *workspace, const char *id)
-{
-    struct person *person = talloc_zero(ctx, struct person);
-    person->workspace = talloc_strdup(person, workspace);
-    person->id = person->name = talloc_strdup(person, id);
-    person->rbac_user = "";
-    person->groups = talloc_zero_array(person, const char *, 1);
-    person->stranger = true;
     return person;
 }
 

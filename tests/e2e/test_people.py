@@ -266,3 +266,27 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "slack:secur
               " quota")
     c.slack.wait_for(lambda: lines("U0APPR3")[-1] == wanted, "the rules changed", 30)
     assert lines("U0DEV")[2:4] == ["Groups: `team:payments`", "Teams: `payments`"]
+
+
+def test_in_an_organisation_a_person_is_of_their_own_workspaces_only(company):
+    c = company(slack_arguments=[*MANY_CLICKS, "--enterprise", "E0ACME"])
+    c.serve()
+    cards = [ask(c, name) for name in ("one", "two")]
+    grid = {"id": "U0APPR", "enterprise_id": "E0ACME", "enterprise_name": "Acme",
+            "is_admin": False, "is_owner": False, "teams": ["T0ACME", "T0SISTER"]}
+    c.slack.person("U0APPR", enterprise_user=grid)
+    # Their id in a workspace that is none of theirs is somebody else of a shared channel.
+    for action in ("approve", "deny"):
+        assert click(c, "U0APPR", cards[0], action, user_team="T0OTHER",
+                     hears="T0OTHER/U0APPR") == FULL_MEMBERS
+    for told in ({**grid, "teams": []}, {k: v for k, v in grid.items() if k != "teams"}):
+        c.slack.person("U0APPR", enterprise_user=told)
+        assert click(c, "U0APPR", cards[0], user_team="T0SISTER",
+                     hears="T0SISTER/U0APPR") == FULL_MEMBERS
+    untouched(c, "one")
+    c.slack.person("U0APPR", enterprise_user=grid)
+    assert click(c, "U0APPR", cards[0], user_team="T0SISTER") == "You approved one. It goes ahead."
+    assert click(c, "U0APPR", cards[1]) == "You approved two. It goes ahead."
+    # one person, wherever they clicked
+    assert c.database.query("SELECT DISTINCT workspace, user_id FROM decisions") == [
+        {"workspace": "T0ACME", "user_id": "U0APPR"}]

@@ -27,6 +27,7 @@ def build(arguments):
     kept = Kept(arguments.state, space)
     socket = SocketMode(space)
     api = WebApi(space, socket, faults, relaxed=arguments.relaxed_limits)
+    api.enterprise = arguments.enterprise
     control = Control(space, socket, api, faults, arguments.command, arguments.mails)
     page = PageDoor(space, arguments.command, arguments.mails)
     app = web.Application(client_max_size=8 << 20)
@@ -54,6 +55,7 @@ async def main():
     parser.add_argument("--state", help="a file that keeps people, channels and messages")
     parser.add_argument("--mails", help="where the stand-in AWS lists its mails")
     parser.add_argument("--command", default="/env")
+    parser.add_argument("--enterprise", help="the organisation (E…) whose workspace this is")
     parser.add_argument("--relaxed-limits", action="store_true", help="never answer 429")
     arguments = parser.parse_args()
     app, parts = build(arguments)

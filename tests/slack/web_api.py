@@ -55,6 +55,7 @@ class WebApi:
     def __init__(self, workspace, socket_mode, faults, relaxed=False):
         self.workspace, self.socket_mode, self.faults = workspace, socket_mode, faults
         self.relaxed = relaxed
+        self.enterprise = None  # the organisation (E…) whose workspace this is
         self.calls = []
         self.buckets = {}
         self.url = ""
@@ -319,9 +320,10 @@ class WebApi:
         return {"url": self.socket_mode.new_url()}
 
     def auth_test(self, _):
+        grid = {"enterprise_id": self.enterprise} if self.enterprise else {}
         return {"url": "https://acme.slack.com/", "team": "Acme", "user": "envbot",
                 "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT,
-                "is_enterprise_install": False, "app_id": APP}
+                "is_enterprise_install": False, "app_id": APP, **grid}
 
     def post_message(self, arguments):
         channel = self.channel(arguments["channel"], posting=True)
@@ -488,6 +490,10 @@ class WebApi:
         shown["profile"] = {"real_name": person["real_name"], "display_name": person["name"]}
         if person.get("email") and "users:read.email" in self.workspace.scopes:
             shown["profile"]["email"] = person["email"]
+        if self.enterprise and person["team_id"] == TEAM:
+            shown.setdefault("enterprise_user", {
+                "id": person["id"], "enterprise_id": self.enterprise, "enterprise_name": "Acme",
+                "is_admin": False, "is_owner": False, "teams": [TEAM]})
         return shown
 
     def users_info(self, arguments):
