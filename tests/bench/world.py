@@ -127,7 +127,7 @@ class World:
                 file.write(of_one_team.replace("payments", f"team{team}"))
 
     def write_config(self, **jobs):
-        jobs = {"parallel": 1000, "per_region": 1000, **jobs}
+        jobs = {"parallel": 1000, "per_region": 1000, "per_team": 1000, **jobs}
         lines = [f"slack: {{api_url: '{self.generator.url}/api/'}}",
                  f"database: {{url: '{self.database.url}'}}",
                  f"eksctl: {{path: {self.directory}/bin/eksctl}}",

@@ -409,3 +409,15 @@ def test_check_asks_the_cluster_whether_it_would_take_a_job(cluster, working, ha
         assert f"envbot may not {right} in the namespace envbot" in said
     cluster.away()
     assert "WRONG" in checked(c)[1]
+
+
+def test_the_hourly_sweep_is_a_job_of_the_cluster_too(cluster, working):
+    c = working()
+    c.eksctl.place_foreign("search-old", "eu-west-1", tags={"envbot:managed": "true"}, age=3 * 86400)
+    c.serve()
+    c.database.query("UPDATE sweeps SET begun_at = now() - interval '61 minutes'")
+    c.slack.wait_for(lambda: [m for m in c.slack.messages("C0OPS") if "search-old" in m["text"]],
+                     "the operators hear of the orphan", 60)
+    assert [j["metadata"]["name"] for j in jobs(cluster)] == ["envbot-job-0-2"]
+    assert processes(cluster)[0]["words"][1:] == ["job", "0"]
+    assert refused(cluster) == []
