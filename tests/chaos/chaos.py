@@ -28,7 +28,8 @@ MOVING = {
               " FROM outbox WHERE sent_at IS NULL AND NOT parked",
     "jobs": "SELECT kind || ' ' || environment AS what FROM jobs WHERE state IN ('queued', 'running')",
     "environments": "SELECT id::text || ' ' || state AS what FROM environments"
-                    " WHERE ended_at IS NULL AND NOT stuck AND (state <> 'ready' OR expires_at < now())",
+                    " WHERE ended_at IS NULL AND NOT stuck AND (state NOT IN ('ready', 'asleep')"
+                    " OR expires_at < now())",
     "audit": "SELECT audit::text AS what FROM audit_unsealed",
 }
 
@@ -59,7 +60,7 @@ def end_everything(world, journal, crowd, over):
     deadline = time.monotonic() + over
     while time.monotonic() < deadline:
         rows = world.ask("SELECT id, name, owner_id FROM environments WHERE ended_at IS NULL"
-                         " AND (stuck OR state = 'ready') ORDER BY id") or []
+                         " AND (stuck OR state IN ('ready', 'asleep')) ORDER BY id") or []
         for row in rows:
             by_id[row["owner_id"]].type("delete", f"delete {row['name']}", environment=row["id"])
         left = wait_for_quiet(world, max(1, deadline - time.monotonic()))

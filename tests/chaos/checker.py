@@ -96,15 +96,15 @@ class Checker:
         word_of = {(d["environment"], d["user_id"]) for d in self.decisions}
         private = {(str(row["recipient"])) for row in self.outbox.values() if row["kind"] == "private"}
         approved = {d["environment"] for d in self.decisions if d["word"] == "approve"}
-        clicked = {(a["environment"], a["user"]) for a in self.acts if a["kind"] == "approve"}
+        clicked = {(a["environment"], a["user"]) for a in self.acts if a["kind"] in ("approve", "deny")}
         told = {m.get("ephemeral_for") for found in self.state["messages"].values() for m in found}
         for act in self.acts:
-            if act["kind"] != "approve" or act["outcome"] != "acked":
-                continue
+            if act["kind"] != "approve" or act["outcome"] != "acked" or any(act["acks"]):
+                continue  # the ack of a click is empty, of a command it is the answer
             if (act["environment"], act["user"]) not in word_of and act["user"] not in private | told:
                 yield f"{act['user']} approved {act['environment']}: neither counted nor answered"
         for environment, user in word_of - clicked:
-            yield f"{user} never approved {environment}"
+            yield f"{user} never decided about {environment}"
         for env in self.environments.values():
             free = any(a["environment"] == env["id"] and a["event"] == "request-without-approval"
                        for a in self.audit)
@@ -120,9 +120,9 @@ class Checker:
         for env in self.environments.values():
             name, state = self.named(env), env["state"]
             stacks = self.stacks_of(env)
-            if state not in ("ready", "deleted", "failed", "lapsed", "withdrawn"):
+            if state not in ("ready", "asleep", "deleted", "failed", "lapsed", "withdrawn", "denied"):
                 yield f"{name} is not where anything ends"
-            if state == "ready":
+            if state in ("ready", "asleep"):
                 if self.over:
                     yield f"{name} is still there"
                 if float(env["ends"]) < float(env["now"]) - 10:
@@ -130,6 +130,9 @@ class Checker:
                 kinds = sorted(s["kind"] for s in stacks)
                 if kinds != ["cluster", "nodegroup"] or not all(self.complete(s) for s in stacks):
                     yield f"{name}: in AWS there is {stacks}"
+                nodes = sum(s.get("desired", 0) for s in stacks)
+                if nodes != (0 if state == "asleep" else env["nodes"]):
+                    yield f"{name} has {nodes} nodes in AWS and {env['nodes']} in the table"
             elif stacks:
                 yield f"{name}, but in AWS there is {[s['name'] for s in stacks]}"
             if state == "deleted" and env["id"] not in asked_to_end \

@@ -100,12 +100,17 @@ class Acting:
             self.type(verb, text.format(name=found["name"]), environment=found["id"])
 
     def decide(self):
-        rows = self.world.ask("SELECT e.id, m.channel, m.ts FROM environments e JOIN messages m"
+        """Mostly yes, mostly by the button."""
+        rows = self.world.ask("SELECT e.id, e.name, m.channel, m.ts FROM environments e JOIN messages m"
                               " ON m.environment = e.id AND m.place = 'card'"
                               " WHERE e.state = 'pending' ORDER BY e.id")
         if not rows:
             return
-        row = self.chance.choice(rows)
+        row, roll = self.chance.choice(rows), self.chance.random()
+        if roll < 0.3 and row["name"] != TAKEN:  # which several teams have asked for
+            verb, words = ("deny", " not now") if roll < 0.08 else ("approve", "")
+            self.type(verb, f"{verb} {row['name']}{words}", environment=row["id"])
+            return
         at, twice = time.time(), self.twice()
         try:
             answer = self.world.slack.click(self.who.id, row["channel"], row["ts"], "approve", wait=3,
@@ -120,18 +125,18 @@ class Acting:
     def act(self):
         if self.who.role == "approver":
             return self.decide()
-        roll = self.chance.random()
-        if roll < 0.40:
-            return self.create()
-        if roll < 0.55:
-            return self.on_mine("extend", ["ready"], f"extend {{name}} {EXTENSION}s")
-        if roll < 0.70:
-            return self.on_mine("delete", ["ready", "creating", "queued"], "delete {name}")
-        if roll < 0.85:
-            return self.on_mine("retry", ["failed"], "retry {name}")
-        if roll < 0.90:
-            return self.on_mine("withdraw", ["pending"], "withdraw {name}")
-        return self.type("list", self.chance.choice(["list", "quota", "list --mine"]))
+        up = ["ready", "asleep", "changing"]
+        act, *more = self.chance.choices(*zip(
+            ((self.create,), 36),
+            ((self.on_mine, "extend", up, f"extend {{name}} {EXTENSION}s"), 12),
+            ((self.on_mine, "scale", ["ready"], f"scale {{name}} {self.chance.randint(1, 3)}"), 10),
+            ((self.on_mine, "sleep", ["ready"], "sleep {name}"), 5),
+            ((self.on_mine, "wake", ["asleep"], "wake {name}"), 8),
+            ((self.on_mine, "delete", ["creating", "queued", *up], "delete {name}"), 8),
+            ((self.on_mine, "retry", ["failed"], "retry {name}"), 10),
+            ((self.on_mine, "withdraw", ["pending"], "withdraw {name}"), 3),
+            ((self.type, "list", self.chance.choice(["list", "quota", "list --mine"])), 8)))[0]
+        return act(*more)
 
     def live(self, over):
         faster = 6 if self.who.role == "approver" else 1
