@@ -17,6 +17,18 @@ FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "-
          "--window-size=1280,800"]
 
 
+# The visible elements of css that have the text: asked in one go, for WebDriver's own questions, one an
+# element and each with a library of its own, took most of the time.
+VISIBLE = """
+const [css, text] = arguments;
+return [...document.querySelectorAll(css)].filter(found => {
+    const box = found.closest("select") || found, {width, height} = box.getBoundingClientRect();
+    return width > 0 && height > 0
+        && box.checkVisibility({visibilityProperty: true, opacityProperty: true})
+        && (found.innerText ?? found.textContent).includes(text);
+})"""
+
+
 def start_browser(directory):
     options = webdriver.ChromeOptions()
     for flag in FLAGS + [f"--user-data-dir={directory}"]:
@@ -53,11 +65,10 @@ class Page:
 
     def see(self, css, text="", seconds=30):
         """The first visible element of css that has the text."""
-        return self.until(lambda: next((e for e in self.all(css) if e.is_displayed()
-                                        and text in e.text), None), f"{css} with {text!r}", seconds)
+        return self.until(lambda: self.run(VISIBLE, css, text), f"{css} with {text!r}", seconds)[0]
 
     def gone(self, css, seconds=30):
-        self.until(lambda: not any(e.is_displayed() for e in self.all(css)), f"no {css}", seconds)
+        self.until(lambda: not self.run(VISIBLE, css, ""), f"no {css}", seconds)
 
     def text(self, css):
         return self.see(css).text
