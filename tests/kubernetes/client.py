@@ -10,9 +10,11 @@ import urllib.request
 
 KINDS = {"Namespace": "namespaces", "ServiceAccount": "serviceaccounts", "Secret": "secrets",
          "ConfigMap": "configmaps", "ResourceQuota": "resourcequotas", "Role": "roles",
-         "RoleBinding": "rolebindings", "Job": "jobs"}
+         "RoleBinding": "rolebindings", "Job": "jobs", "ClusterRole": "clusterroles",
+         "ClusterRoleBinding": "clusterrolebindings"}
 GROUPS = {**dict.fromkeys([*KINDS.values(), "pods"], "api/v1"), "jobs": "apis/batch/v1",
-          **dict.fromkeys(["roles", "rolebindings"], "apis/rbac.authorization.k8s.io/v1")}
+          **dict.fromkeys(["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
+                          "apis/rbac.authorization.k8s.io/v1")}
 
 
 class Kubernetes:
@@ -21,6 +23,7 @@ class Kubernetes:
         info = self.get("/control/info")
         self.folder, self.port = info["folder"], info["port"]
         self.server = f"https://127.0.0.1:{self.port}"
+        self.context = None
         self.program = kubectl or os.environ.get("ENVBOT_KUBECTL") or shutil.which("kubectl")
 
     def get(self, path):
@@ -66,12 +69,12 @@ class Kubernetes:
 
     def ask(self, method, path, body=None):
         """(status, answer) of a call with all rights; a small part of what a kubectl costs."""
-        context = ssl.create_default_context(cafile=self.path("ca.crt"))
+        self.context = self.context or ssl.create_default_context(cafile=self.path("ca.crt"))
         request = urllib.request.Request(
             self.server + path, json.dumps(body).encode() if body else None, method=method,
             headers={"Authorization": "Bearer admin-token", "Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+            with urllib.request.urlopen(request, timeout=20, context=self.context) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
