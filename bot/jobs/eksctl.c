@@ -202,6 +202,7 @@ char **eksctl_environment(const void *ctx, const char *home)
                 list[count++] = talloc_strdup(list, *each);
     list[count++] = talloc_asprintf(list, "HOME=%s", home);
     list[count++] = talloc_asprintf(list, "KUBECONFIG=%s/kubeconfig", home);
+    list[count++] = talloc_asprintf(list, "TMPDIR=%s", home); /* nothing else may be writable */
     list[count++] = talloc_strdup(list, "TZ=UTC"); /* its stamps are local time without a zone */
     list[count++] = talloc_strdup(list, "LC_ALL=C.UTF-8");
     list[count++] = talloc_strdup(list, "NO_COLOR=1");

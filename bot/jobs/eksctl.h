@@ -41,8 +41,8 @@ char **eksctl_scale(const void *ctx, const struct config *config, const char *cl
 char **eksctl_upgrade(const void *ctx, const struct config *config, const char *cluster,
                       const char *region, const char *group, const char *version);
 
-/* What eksctl gets to see: PATH, AWS_*, proxies and certificates; HOME and KUBECONFIG in a folder
-   of its own; times in UTC. Never Slack's, the database's or our own settings. */
+/* What eksctl gets to see: PATH, AWS_*, proxies and certificates; HOME, KUBECONFIG and TMPDIR in
+   a folder of its own; times in UTC. Never Slack's, the database's or our own settings. */
 char **eksctl_environment(const void *ctx, const char *home);
 
 /* A folder for the eksctl of the job process that place names (owner_place), which nobody else may

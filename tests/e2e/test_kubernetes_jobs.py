@@ -124,6 +124,7 @@ def test_the_whole_story_runs_as_jobs_of_a_cluster(cluster, working):
     assert first["environment"]["ENVBOT_DATABASE_URL"] == c.database.url
     assert not [n for n in first["environment"] if "SLACK" in n]
     assert first["environment"]["AWS_ROLE_ARN"].endswith(":role/envbot-job")
+    assert first["environment"]["ENVBOT_CONFIG"] == os.path.join(first["mounts"]["/config"], "envbot.yaml")
     # eksctl had the pod's rights in AWS, and a home of its own in the pod's volume, which is gone.
     call = c.eksctl.calls("create")[0]
     assert {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"} <= set(call["environment"])
@@ -421,3 +422,15 @@ def test_the_hourly_sweep_is_a_job_of_the_cluster_too(cluster, working):
     assert [j["metadata"]["name"] for j in jobs(cluster)] == ["envbot-job-0-2"]
     assert processes(cluster)[0]["words"][1:] == ["job", "0"]
     assert refused(cluster) == []
+
+
+def test_in_a_pod_the_bot_uses_the_account_that_it_finds_there(cluster, working, monkeypatch):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(cluster.port))
+    c = working(**{"jobs.kubernetes.kubeconfig": "",
+                   "jobs.kubernetes.account": cluster.path("account")})
+    code, said = checked(c)
+    assert (code, said) == (0, f"ok      jobs, in the namespace envbot of the cluster {cluster.server}")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+    code, said = checked(c)
+    assert code == 1 and "neither jobs.kubernetes.kubeconfig nor KUBERNETES_SERVICE_HOST" in said
