@@ -2,6 +2,7 @@
 
 #include "approvals/votes.h"
 #include "base/log.h"
+#include "lifecycle/say.h"
 #include "lifecycle/view.h"
 #include "lifecycle/waiting.h"
 
@@ -79,7 +80,9 @@ static bool allowed(const void *ctx, const struct approver *me, const struct mat
         return false;
     if (!may_approve(me, matter, person, why))
         return not_an_approver(matter, err);
-    bool own = people_same(person, env->owner_workspace, env->owner_id, env->owner_mail);
+    const struct change_request *change = matter->change;
+    bool own = people_same(person, env->owner_workspace, env->owner_id, env->owner_mail) ||
+               (change && people_same(person, change->workspace, change->user, change->mail));
     if (own && !policy->self && decision->word == DECISION_APPROVE)
         return error_set(err, ERROR_DENIED,
                          "Nobody approves their own request. Somebody else has to.");
@@ -195,7 +198,9 @@ bool decision_settle(const void *ctx, struct db *db, const struct audit_actor *a
     const char *names = votes_mentions(ctx, &votes);
     json_set_string(detail, "names", names);
     audit_add(db, actor, env->id, env->team, "shown-anew", env->state, env->state, detail);
-    if (votes.standing)
+    if (votes.standing && matter->change)
+        say(db, env, talloc_asprintf(ctx, "%s-thread", matter->card), "votes-void", detail);
+    else if (votes.standing)
         waiting_tell_approvers(db, env, "votes-void", detail);
     log_warn("a request is not what its cards showed; they are shown anew", "env", env->cluster);
     *words =

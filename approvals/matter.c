@@ -47,6 +47,18 @@ static void tell_over(const void *ctx, const struct matter *matter, const struct
                   env->name, env->state);
 }
 
+const char *matter_hash(const void *ctx, const cJSON *all)
+{
+    char *text = json_sorted_text(ctx, all);
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    SHA256((const unsigned char *)text, strlen(text), hash);
+    talloc_free(text);
+    char *hex = talloc_strdup(ctx, "");
+    for (size_t i = 0; i < sizeof hash; i++)
+        hex = talloc_asprintf_append_buffer(hex, "%02x", hash[i]);
+    return hex;
+}
+
 const char *matter_digest(const struct environment *env)
 {
     cJSON *all = json_object(env);
@@ -63,13 +75,7 @@ const char *matter_digest(const struct environment *env)
     json_set_string(all, "reason", env->reason);
     json_set(all, "parameters", cJSON_Duplicate(env->parameters, true));
     json_set(all, "template_copy", cJSON_Duplicate(env->template_copy, true));
-    const char *text = json_sorted_text(env, all);
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)text, strlen(text), hash);
-    char *hex = talloc_strdup(env, "");
-    for (size_t i = 0; i < sizeof hash; i++)
-        hex = talloc_asprintf_append_buffer(hex, "%02x", hash[i]);
-    return hex;
+    return matter_hash(env, all);
 }
 
 bool matter_is_stale(const struct matter *matter)

@@ -6,6 +6,7 @@
 
 #include "approvals/policy.h"
 #include "store/audit.h"
+#include "store/change_requests.h"
 #include "store/environments.h"
 
 struct matter {
@@ -18,6 +19,9 @@ struct matter {
     bool open;          /* nobody has decided it yet */
     const cJSON *tally; /* what its card says of the votes; the acts write a new one */
     const struct matter_acts *acts;
+    /* of a change request alone */
+    struct change_request *change; /* NULL: the request for the environment */
+    void *asked_in;                /* what its acts need besides (commands/more.h) */
 };
 
 struct matter_acts {
@@ -42,6 +46,9 @@ struct matter matter_request(struct environment *env);
 /* SHA-256, in hex, over all that an approval of the request is about: whose it is, team, name,
    region, how long, why, the values, and its own copy of the template with its policy. */
 const char *matter_digest(const struct environment *env);
+
+/* SHA-256, in hex, over a tree whose members are sorted; ctx. */
+const char *matter_hash(const void *ctx, const cJSON *all);
 
 /* Whether its cards show something else than what it is. */
 bool matter_is_stale(const struct matter *matter);

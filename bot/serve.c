@@ -11,6 +11,7 @@
 #include "http/door.h"
 #include "http/health.h"
 #include "jobs/launcher.h"
+#include "lifecycle/change_request.h"
 #include "lifecycle/clock.h"
 #include "lifecycle/counts.h"
 #include "lifecycle/outbox.h"
@@ -191,12 +192,14 @@ enum { COUNT_ROUNDS = 5 };
 static bool clock_round(struct server *server, struct needed *needed, int *taken, struct error *err)
 {
     int reminded = 0, told = 0, paused = 0, troubled = 0;
+    bool ended = false;
     needed->rules = rules_hold(server->app.rules);
     bool ok = clock_tick(needed->db, server->app.templates, taken, err) &&
               needed_remind(needed, &reminded, err) && needed_check(needed, &told, err) &&
-              pausing_tell(needed->db, &paused, err) && trouble_tell(needed->db, &troubled, err);
+              pausing_tell(needed->db, &paused, err) && trouble_tell(needed->db, &troubled, err) &&
+              change_request_tick(needed->db, &ended, err);
     rules_let_go(server->app.rules, needed->rules);
-    if (*taken + reminded + told + paused + troubled)
+    if (*taken + reminded + told + paused + troubled || ended)
         after_commit(server, DB_NOTE_ALL);
     return ok;
 }

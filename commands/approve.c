@@ -5,24 +5,51 @@
 #include "approvals/code.h"
 #include "base/text.h"
 #include "commands/approver.h"
+#include "commands/more.h"
 #include "lifecycle/view.h"
 #include "store/pauses.h"
 
 #include <string.h>
 #include <talloc.h>
 
-/* The request that it is about, locked. NULL with true: it is not what its cards show, and the
-   caller has been told. */
-static bool find_matter(struct call *call, struct matter *out, struct error *err)
+/* The open change request of the environment that was typed; 0: none. */
+static bool typed_change(struct call *call, int64_t *environment, int64_t *change,
+                         struct error *err)
+{
+    struct environment *env;
+    struct change_request *open;
+    if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
+        !change_request_open(call, call->db, env->id, &open, err))
+        return false;
+    *environment = env->id;
+    *change = open ? open->id : 0;
+    return true;
+}
+
+/* What it is about, locked: a request, or a change that takes another approval. */
+static bool find_open(struct call *call, struct matter *out, struct error *err)
 {
     bool typed = call->envelope->type == ENVELOPE_COMMAND;
+    int64_t environment = call_value_id(call), change = call_change(call);
     struct environment *env;
-    const char *words;
+    if (typed && !typed_change(call, &environment, &change, err))
+        return false;
+    if (change)
+        return more_matter(call, environment, change, out, err);
     if (!(typed ? call_environment(call, ENVIRONMENT_LOCK, &env, err)
                 : call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err)))
         return false;
     *out = matter_request(env);
-    if (!decision_settle(call, call->db, &call->actor, out, &words, err))
+    return true;
+}
+
+/* The same. out->env NULL with true: it is not what its cards show, and the caller has been told.
+ */
+static bool find_matter(struct call *call, struct matter *out, struct error *err)
+{
+    const char *words;
+    if (!find_open(call, out, err) ||
+        !decision_settle(call, call->db, &call->actor, out, &words, err))
         return false;
     if (words) {
         answer(call, words);

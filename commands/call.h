@@ -132,8 +132,12 @@ bool call_environment_by_value(struct call *call, enum environment_lock lock,
 /* The same for a decision: the value must say which revision the card showed ("12.1"). */
 bool call_environment_by_card(struct call *call, enum environment_lock lock,
                               struct environment **out, struct error *err);
+/* The environment's id in that value; 0 when it cannot be read. */
+int64_t call_value_id(const struct call *call);
 /* The revision in that value; 0 when there is none. */
 int call_revision(const struct call *call);
+/* The change request in it ("12.1.7"); 0 when there is none. */
+int64_t call_change(const struct call *call);
 /* Whether the rules show the caller a team's environments, and "{payments,search}": the teams of
    which they show none. What the caller owns in these is theirs to see all the same. */
 bool call_sees(const struct call *call, const char *team);

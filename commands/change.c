@@ -2,6 +2,7 @@
  * runs. */
 #include "commands/commands.h"
 
+#include "commands/more.h"
 #include "commands/quota_check.h"
 #include "base/text.h"
 #include "lifecycle/change.h"
@@ -9,6 +10,7 @@
 #include "lifecycle/schedule.h"
 #include "lifecycle/view.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <talloc.h>
 
@@ -39,8 +41,52 @@ static bool begin(struct call *call, const struct environment *seen, plan_fn *pl
 static bool plan_scale(struct call *call, struct environment *env, struct change *change,
                        struct error *err)
 {
+    /* What somebody has approved beyond the template's bound can be made smaller again. */
+    struct environment *wide = more_widened(call, env, json_integer(env->parameters, "nodes", 0));
     return lifecycle_possible(env, EVENT_SCALE, err) &&
-           change_scale(call, env, call->app->templates, words_item(call->words, 1), change, err);
+           change_scale(call, wide, call->app->templates, words_item(call->words, 1), change, err);
+}
+
+/* A whole number of nodes that EKS can have in a managed node group; 0: something else, which is
+   refused where it is read. */
+static int64_t nodes_of(const char *text)
+{
+    enum { NODES_MOST = 450 }; /* docs.aws.amazon.com/eks/latest/userguide/service-quotas.html */
+    size_t digits = strspn(text, "0123456789");
+    int64_t nodes = digits && digits < 6 && !text[digits] ? strtoll(text, NULL, 10) : 0;
+    return nodes <= NODES_MOST ? nodes : 0;
+}
+
+static struct more wanted_nodes(struct call *call)
+{
+    const char *given = words_item(call->words, 1);
+    return (struct more){.kind = "scale",
+                         .wanted = given ? nodes_of(given) : 0,
+                         .reason = words_option(call->words, "reason")};
+}
+
+bool scale_prepare(struct call *call, struct error *err)
+{
+    struct more more = wanted_nodes(call);
+    return !more.wanted || more_prepare(call, &more, err);
+}
+
+/* Asks for it where it takes a vote: *asked. */
+static bool ask(struct call *call, const struct environment *seen, bool *asked, struct error *err)
+{
+    struct more more = wanted_nodes(call);
+    struct environment *env;
+    struct rows *rows = NULL;
+    *asked = false;
+    if (!more.wanted || !lifecycle_possible(seen, EVENT_SCALE, NULL))
+        return true; /* what is wrong is said where it is done */
+    team_use_ask(call, call->db, seen->team, true, &rows);
+    if (!environment_by_id(call, call->db, seen->id, ENVIRONMENT_LOCK, &env, err) ||
+        !call_may_or_owns(call, "update", env, err) ||
+        !more_takes_vote(call, env, &more, asked, err))
+        return false;
+    struct team_use use = team_use_from_row(rows, 0);
+    return !*asked || more_ask(call, env, &more, &use, err);
 }
 
 bool scale_run(struct call *call, struct error *err)
@@ -49,8 +95,12 @@ bool scale_run(struct call *call, struct error *err)
     if (!words_item(call->words, 1))
         return error_set(err, ERROR_USAGE, "Say which and how many nodes: `%s scale NAME 3`.",
                          call->app->config->slack.command);
-    if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
-        !begin(call, env, plan_scale, &env, err))
+    bool asked;
+    if (!call_environment(call, ENVIRONMENT_READ, &env, err) || !ask(call, env, &asked, err))
+        return false;
+    if (asked)
+        return true;
+    if (!begin(call, env, plan_scale, &env, err))
         return false;
     answer(call,
            talloc_asprintf(call, "*%s* goes from %s to %s nodes. You will hear when it has them.",

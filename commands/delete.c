@@ -1,6 +1,7 @@
 /* `/env delete`, `withdraw` and `retry`, typed and clicked. */
 #include "commands/commands.h"
 
+#include "commands/more.h"
 #include "commands/quota_check.h"
 #include "lifecycle/states.h"
 
@@ -39,6 +40,11 @@ static bool withdraw(struct call *call, struct environment *env, struct error *e
     if (!call_owns(call, env) &&
         !call_may(call, "delete", "environments", env->team, env->template, err))
         return false;
+    bool done = false;
+    if (strcmp(env->state, "pending") != 0 && !more_withdraw(call, env, &done, err))
+        return false;
+    if (done)
+        return true;
     if (strcmp(env->state, "queued") == 0 || strcmp(env->state, "creating") == 0 ||
         state_runs(env->state))
         return error_set(err, ERROR_CONFLICT, "%s is approved already. `%s delete %s` ends it.",

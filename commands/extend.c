@@ -3,6 +3,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "commands/more.h"
 #include "lifecycle/states.h"
 #include "lifecycle/view.h"
 
@@ -10,24 +11,12 @@
 #include <string.h>
 #include <talloc.h>
 
-/* Until when it may live: ttl.max counts from ready, the ceiling from when its creation began.
-   limit: which of the two it is, in words. */
-static time_t latest_end(struct call *call, const struct environment *env, const struct template *t,
-                         const char **limit)
-{
-    time_t by_max = env->ready_at + (time_t)t->ttl_max;
-    time_t by_ceiling = lifecycle_ceiling(env);
-    bool ceiling = by_ceiling && by_ceiling < by_max;
-    *limit = ceiling ? talloc_asprintf(call, "%s from when its creation began",
-                                       duration_text(call, t->ttl_ceiling))
-                     : talloc_asprintf(call, "%s from when it was ready",
-                                       duration_text(call, t->ttl_max));
-    return ceiling ? by_ceiling : by_max;
-}
-
-static bool too_long(struct call *call, const struct environment *env, const char *limit,
+/* Nothing lives beyond the ceiling, whoever approves it. */
+static bool too_long(struct call *call, const struct environment *env, const struct template *t,
                      int64_t left, struct error *err)
 {
+    const char *limit = talloc_asprintf(call, "%s from when its creation began",
+                                        duration_text(call, t->ttl_ceiling));
     if (left < 60)
         return error_set(err, ERROR_DENIED, "%s has all the time that %s allows: %s.", env->name,
                          env->template, limit);
@@ -37,24 +26,16 @@ static bool too_long(struct call *call, const struct environment *env, const cha
                      duration_short(call, left - left % 60));
 }
 
-static bool extend(struct call *call, struct environment *env, const char *given, struct error *err)
+static bool read_time(struct call *call, const char *given, int64_t *more, struct error *err)
 {
-    int64_t more;
-    struct template *t;
-    if (!call_may_or_owns(call, "extend", env, err))
-        return false;
-    if (!duration_parse(given, &more, err))
-        return error_set(err, ERROR_USAGE, "%s", text_mrkdwn(call, text_cut(call, err->text, 300)));
-    if (!template_from_json(call, env->template, env->template_copy, &t, err))
-        return false;
-    if (state_runs(env->state)) {
-        const char *limit;
-        time_t latest = latest_end(call, env, t, &limit), wanted = env->expires_at + (time_t)more;
-        if (wanted > latest)
-            return too_long(call, env, limit, latest - env->expires_at, err);
-        env->expires_at = wanted;
-        env->ttl_seconds += more;
-    }
+    return duration_parse(given, more, err) ||
+           error_set(err, ERROR_USAGE, "%s", text_mrkdwn(call, text_cut(call, err->text, 300)));
+}
+
+static bool extend_now(struct call *call, struct environment *env, int64_t more, struct error *err)
+{
+    env->expires_at += (time_t)more;
+    env->ttl_seconds += more;
     cJSON *extra = json_object(call);
     json_set_string(extra, "more", duration_text(call, more));
     json_set_string(extra, "by", call->person->name);
@@ -68,6 +49,45 @@ static bool extend(struct call *call, struct environment *env, const char *given
     return true;
 }
 
+/* Up to ttl.max nobody is asked, up to the ceiling the approvers are. */
+static bool extend(struct call *call, struct environment *env, const char *given,
+                   const char *reason, struct error *err)
+{
+    struct more more = {.kind = "extend", .reason = reason};
+    struct template *t;
+    bool vote;
+    if (!call_may_or_owns(call, "extend", env, err) || !read_time(call, given, &more.wanted, err) ||
+        !lifecycle_possible(env, EVENT_EXTEND, err) ||
+        !template_from_json(call, env->template, env->template_copy, &t, err))
+        return false;
+    time_t ceiling = lifecycle_ceiling(env);
+    if (ceiling && env->expires_at + (time_t)more.wanted > ceiling)
+        return too_long(call, env, t, ceiling - env->expires_at, err);
+    if (!more_takes_vote(call, env, &more, &vote, err))
+        return false;
+    return vote ? more_ask(call, env, &more, NULL, err) : extend_now(call, env, more.wanted, err);
+}
+
+/* What is asked for, to look whether anybody could approve it. What is wrong with it is said in the
+   transaction. */
+static bool prepare(struct call *call, const char *given, struct error *err)
+{
+    struct error ignored;
+    struct more more = {.kind = "extend"};
+    return !duration_parse(given, &more.wanted, &ignored) || more_prepare(call, &more, err);
+}
+
+bool extend_prepare(struct call *call, struct error *err)
+{
+    return prepare(call, words_rest(call, call->words, 1), err);
+}
+
+bool extend_submit_prepare(struct call *call, struct error *err)
+{
+    const char *given = call_field(call, "time");
+    return prepare(call, given ? given : "", err);
+}
+
 bool extend_run(struct call *call, struct error *err)
 {
     const char *given = words_rest(call, call->words, 1);
@@ -75,7 +95,8 @@ bool extend_run(struct call *call, struct error *err)
         return error_set(err, ERROR_USAGE, "Say which and how much more: `%s extend NAME 4h`.",
                          call->app->config->slack.command);
     struct environment *env;
-    return call_environment(call, ENVIRONMENT_LOCK, &env, err) && extend(call, env, given, err);
+    return call_environment(call, ENVIRONMENT_LOCK, &env, err) &&
+           extend(call, env, given, words_option(call->words, "reason"), err);
 }
 
 /* The button opens a form that asks how long. */
@@ -99,5 +120,5 @@ bool extend_submit(struct call *call, struct error *err)
     const char *given = call_field(call, "time");
     struct environment *env;
     return call_environment_by_value(call, ENVIRONMENT_LOCK, &env, err) &&
-           extend(call, env, given ? given : "", err);
+           extend(call, env, given ? given : "", call_field(call, "reason"), err);
 }

@@ -133,11 +133,11 @@ static char *line(const void *ctx, const struct quota *use, const struct quota *
     return text;
 }
 
-cJSON *quota_lines(const void *ctx, const struct team_use *use,
-                   const struct template_resources *wanted)
+static cJSON *lines_of(const void *ctx, const struct team_use *use, int environments,
+                       const struct template_resources *wanted)
 {
     struct quota after = use->use;
-    after.environments += 1;
+    after.environments += environments;
     after.nodes += wanted->nodes;
     after.vcpus += wanted->vcpus;
     after.gpus += wanted->gpus;
@@ -146,4 +146,16 @@ cJSON *quota_lines(const void *ctx, const struct team_use *use,
     json_set_string(lines, "before", line(ctx, &use->use, &use->limit));
     json_set_string(lines, "after", line(ctx, &after, &use->limit));
     return lines;
+}
+
+cJSON *quota_lines(const void *ctx, const struct team_use *use,
+                   const struct template_resources *wanted)
+{
+    return lines_of(ctx, use, 1, wanted);
+}
+
+cJSON *quota_lines_more(const void *ctx, const struct team_use *use,
+                        const struct template_resources *more)
+{
+    return lines_of(ctx, use, 0, more);
 }

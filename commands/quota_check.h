@@ -16,5 +16,8 @@ bool quota_fits_more(struct call *call, const char *team, const struct team_use 
 /* {before, after}: "2 of 5 environments, $310 of $2,000" for the card; owned by ctx. */
 cJSON *quota_lines(const void *ctx, const struct team_use *use,
                    const struct template_resources *wanted);
+/* The same for what an environment that is there takes more than now. */
+cJSON *quota_lines_more(const void *ctx, const struct team_use *use,
+                        const struct template_resources *more);
 
 #endif

@@ -273,34 +273,54 @@ static int64_t take_number(const char **at, int64_t most)
     return number;
 }
 
-/* "12" or "12.1"; revision 0 when there is none. */
-static bool read_value(const struct call *call, int64_t *id, int *revision)
+/* "12", "12.1" or "12.1.7"; revision and change are 0 when there are none. */
+static bool read_value(const struct call *call, int64_t *id, int *revision, int64_t *change)
 {
     const char *at = value_of(call);
     *id = take_number(&at, INT64_MAX / 20);
     bool fine = *id > 0;
     *revision = 0;
+    *change = 0;
     if (fine && *at == '.') {
         at++;
         *revision = (int)take_number(&at, INT32_MAX);
         fine = *revision > 0;
+    }
+    if (fine && *revision && *at == '.') {
+        at++;
+        *change = take_number(&at, INT64_MAX / 20);
+        fine = *change > 0;
     }
     return fine && !*at;
 }
 
 int call_revision(const struct call *call)
 {
-    int64_t id;
+    int64_t id, change;
     int revision;
-    return read_value(call, &id, &revision) ? revision : 0;
+    return read_value(call, &id, &revision, &change) ? revision : 0;
+}
+
+int64_t call_value_id(const struct call *call)
+{
+    int64_t id, change;
+    int revision;
+    return read_value(call, &id, &revision, &change) ? id : 0;
+}
+
+int64_t call_change(const struct call *call)
+{
+    int64_t id, change;
+    int revision;
+    return read_value(call, &id, &revision, &change) ? change : 0;
 }
 
 bool call_environment_by_value(struct call *call, enum environment_lock lock,
                                struct environment **out, struct error *err)
 {
-    int64_t id;
+    int64_t id, change;
     int revision;
-    if (!read_value(call, &id, &revision))
+    if (!read_value(call, &id, &revision, &change) || change)
         return error_set(err, ERROR_USAGE, "This button is not one of envbot's. Nothing was done.");
     if (!environment_by_id(call, call->db, id, lock, out, err))
         return false;

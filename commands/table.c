@@ -11,6 +11,7 @@ static const char *const list_options[] = {"team", "state", NULL};
 static const char *const team_option[] = {"team", NULL};
 static const char *const sleep_options[] = {"team", "at", "wake", "days", "zone", NULL};
 static const char *const sleep_switches[] = {"off", NULL};
+static const char *const more_options[] = {"team", "reason", NULL};
 static const char *const report_options[] = {"month", NULL};
 
 const struct command commands[] = {
@@ -83,11 +84,13 @@ const struct command commands[] = {
      .words = 1,
      .run = audit_run},
     {.name = "extend",
-     .usage = "NAME TIME [--team T]",
-     .summary = "more time for an environment",
+     .usage = "NAME TIME [--reason \"…\"] [--team T]",
+     .summary = "more time for an environment; the approvers are asked for what is beyond its "
+                "template",
      .example = "extend demo 4h",
-     .options = team_option,
+     .options = more_options,
      .words = ANY_WORDS,
+     .prepare = extend_prepare,
      .run = extend_run},
     {.name = "delete",
      .usage = "NAME [--team T]",
@@ -111,11 +114,13 @@ const struct command commands[] = {
      .words = 1,
      .run = retry_run},
     {.name = "scale",
-     .usage = "NAME NODES [--team T]",
-     .summary = "more or fewer nodes for an environment that is ready",
+     .usage = "NAME NODES [--reason \"…\"] [--team T]",
+     .summary = "more or fewer nodes for an environment that is ready; the approvers are asked for "
+                "what is beyond its template",
      .example = "scale demo 4",
-     .options = team_option,
+     .options = more_options,
      .words = 2,
+     .prepare = scale_prepare,
      .run = scale_run},
     {.name = "upgrade",
      .usage = "NAME VERSION [--team T]",
@@ -250,7 +255,7 @@ const struct command submissions[] = {
     {.name = "deny", .decides = true, .run = deny_submit},
     {.name = "ask", .decides = true, .run = ask_submit},
     {.name = "answer", .run = answer_submit},
-    {.name = "extend", .run = extend_submit},
+    {.name = "extend", .prepare = extend_submit_prepare, .run = extend_submit},
     {.name = NULL},
 };
 

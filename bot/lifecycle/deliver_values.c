@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "lifecycle/change_request.h"
 #include "lifecycle/deliver.h"
 #include "lifecycle/view.h"
 
@@ -32,16 +33,17 @@ cJSON *deliver_values(const void *ctx, struct sender *sender, const struct outbo
     static const char *const sometimes[] = {"by",   "by_mention", "decision_reason", "who",
                                             "more", "words",      "error",           "note"};
     cJSON *values;
-    if (strcmp(row->kind, "redraw") == 0)
+    bool redraw = strcmp(row->kind, "redraw") == 0;
+    if (redraw)
         values = view_read(ctx, sender->db, row->environment, err);
     else
         values = json_own(ctx, cJSON_Duplicate(row->content, true));
-    if (!values)
+    if (!values || (redraw && !change_request_view(ctx, sender->db, row->place, values, err)))
         return NULL;
     for (size_t i = 0; i < sizeof sometimes / sizeof *sometimes; i++)
         if (!cJSON_GetObjectItemCaseSensitive(values, sometimes[i]))
             json_set_string(values, sometimes[i], "");
-    if (row->environment && strcmp(row->kind, "redraw") != 0) {
+    if (row->environment && !redraw) {
         struct message_place *place;
         if (!message_find(ctx, sender->db, row->environment, "message", &place, err))
             return NULL;

@@ -28,6 +28,10 @@ static const struct {
      "more: {names}.]"},
     {"approve", "{who} approved it, and that decided: {wish}.[ “{decision_reason}”][ Allowed by "
                 "{rule}.]"},
+    {"change-request", "{who} asked for {more}: {before} → {after}.[ “{decision_reason}”]"},
+    {"change-denied", "{who} denied that.[ “{decision_reason}”][ Allowed by {rule}.]"},
+    {"change-withdrawn", "{who} took that wish back."},
+    {"change-lapsed", "Nobody decided that in time, or it ran no more."},
     {"deny", "{who} denied it.[ “{decision_reason}”][ Allowed by {rule}.]"},
     {"withdraw", "{who} withdrew the request."},
     {"lapse", "Nobody decided in time; the request lapsed."},
@@ -44,8 +48,10 @@ static const struct {
      "Creating it failed, and was to be tried again by itself.[ {cause}][ “{cause_line}”]"},
     {"fail", "Creating it failed.[ {cause}][ “{cause_line}”]"},
     {"warn", "Its owner was warned that its time runs out."},
-    {"extend", "{who} gave it[ {more}] more time[, until {until}]."},
-    {"scale", "{who} changed its number of nodes[ from {change.from}][ to {change.to}]."},
+    {"extend", "{who} gave it[ {more}] more time[, until {until}].[ Allowed by {rule}.]"},
+    {"scale",
+     "{who} changed its number of nodes[ from {change.from}][ to {change.to}].[ Allowed by "
+     "{rule}.]"},
     {"scaled", "It has[ {change.to}] nodes now."},
     {"upgrade", "{who} had Kubernetes upgraded[ from {change.from}][ to {change.to}]."},
     {"upgraded", "All of it has Kubernetes[ {change.to}] now."},

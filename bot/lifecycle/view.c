@@ -123,6 +123,11 @@ static void add_moment(cJSON *view, const char *key, time_t at, time_t now)
     json_set(view, key, moment);
 }
 
+void view_moment(cJSON *view, const char *key, time_t at, time_t now)
+{
+    add_moment(view, key, at, now);
+}
+
 static void add_parameters(const void *ctx, cJSON *view, const struct environment *env)
 {
     cJSON *list = cJSON_CreateArray();

@@ -34,6 +34,9 @@ cJSON *view_of(const void *ctx, const struct environment *env);
    state_emoji and left_words of the view. env needs no more than these, and its times. */
 cJSON *view_line(const struct environment *env, const char *title);
 
+/* view[key]: a moment {unix, text, slack, left}, or null where at is 0. */
+void view_moment(cJSON *view, const char *key, time_t at, time_t now);
+
 /* Reads the environment (and its messages' permalink) and makes the view; NULL on error. */
 cJSON *view_read(const void *ctx, struct db *db, int64_t environment, struct error *err);
 

@@ -36,6 +36,7 @@ MIGRATION(016, "016_rates.sql");
 MIGRATION(017, "017_circuits.sql");
 MIGRATION(018, "018_sweeps.sql");
 MIGRATION(019, "019_schedule.sql");
+MIGRATION(020, "020_change_requests.sql");
 
 static const struct {
     int version;
@@ -61,6 +62,7 @@ static const struct {
     {17, "circuits", migration_017},
     {18, "sweeps", migration_018},
     {19, "schedule", migration_019},
+    {20, "change_requests", migration_020},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

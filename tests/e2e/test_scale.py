@@ -26,13 +26,14 @@ def test_an_environment_is_scaled_and_says_so(company):
     c = company()
     c.eksctl.set_pace(create_seconds=0.4)
     c.serve()
-    ask(c, "U0DEV", "create small demo --nodes 1 --ttl 2h")
+    ask(c, "U0DEV", "create small demo --nodes 1 --ttl 3h")
+    c.approve("demo")
     before = ready(c, "demo")
 
     # What does not fit is refused with what would, and nothing happens.
     for words, refusal in (
             ("scale demo", "Say which and how many nodes: `/env scale NAME 3`"),
-            ("scale demo 9", "nodes goes from 1 to 5; 9 is outside"),
+            ("scale demo 999", "nodes goes from 1 to 5; 999 is outside"),
             ("scale demo some", "nodes is a whole number, not “some”"),
             ("scale demo 1", "demo has 1 node already")):
         assert refusal in ask(c, "U0DEV", words), words
@@ -77,7 +78,8 @@ def test_a_change_that_fails_leaves_what_was_seen(company):
     c = company()
     c.eksctl.set_pace(create_seconds=0.4)
     c.serve()
-    ask(c, "U0DEV", "create small demo --nodes 1 --ttl 2h")
+    ask(c, "U0DEV", "create small demo --nodes 1 --ttl 3h")
+    c.approve("demo")
     ready(c, "demo")
     c.eksctl.add_fault("scale", "fail", reason="You have requested more vCPU capacity than your current "
                        "vCPU limit of 32 allows for the instance bucket")

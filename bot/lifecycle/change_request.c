@@ -1,0 +1,127 @@
+#include "lifecycle/change_request.h"
+
+#include "lifecycle/place.h"
+#include "lifecycle/say.h"
+#include "lifecycle/view.h"
+#include "store/audit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <talloc.h>
+
+char *change_request_place(const void *ctx, const struct change_request *request)
+{
+    return talloc_asprintf(ctx, "change-%" PRId64, request->id);
+}
+
+const char *change_request_words(const struct change_request *request)
+{
+    return strcmp(request->kind, "extend") == 0 ? "more time" : "more nodes";
+}
+
+static cJSON *request_json(const struct change_request *request)
+{
+    cJSON *json = cJSON_CreateObject();
+    json_set_string(json, "words", change_request_words(request));
+    json_set_string(json, "before", request->before);
+    json_set_string(json, "after", request->after);
+    json_set_string(json, "reason", request->reason);
+    json_set_string(json, "by", request->name);
+    json_set_format(json, "mention", "<@%s>", request->user);
+    json_set_string(json, "state", request->state);
+    return json;
+}
+
+void change_request_end(struct db *db, const struct environment *env,
+                        struct change_request *request, const char *state, const char *name,
+                        const cJSON *extra)
+{
+    request->state = state;
+    change_request_write(db, request);
+    say_redraw(db, env, change_request_place(request, request));
+    if (!name)
+        return;
+    cJSON *values = extra ? json_own(request, cJSON_Duplicate(extra, true)) : json_object(request);
+    json_set(values, "request", request_json(request));
+    say(db, env, "thread", name, values);
+}
+
+/* What the card says once it is over. */
+static const char *outcome_of(const struct change_request *request)
+{
+    static const char *const outcomes[][2] = {
+        {"withdrawn", "It was taken back."},
+        {"lapsed", "It lapsed: nobody decided in time."},
+        {"over", "The environment does not run any more, so there is nothing to decide."},
+    };
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
+        if (strcmp(outcomes[i][0], request->state) == 0)
+            return outcomes[i][1];
+    return "";
+}
+
+static void add_decision(cJSON *view, const struct change_request *request)
+{
+    const cJSON *decision = json_at(request->tally, "decision");
+    bool decided = json_string(decision, "word") != NULL;
+    json_set(view, "decision", decided ? cJSON_Duplicate(decision, true) : cJSON_CreateNull());
+    json_set_string(view, "outcome", outcome_of(request));
+    view_moment(view, "decided", decided ? request->decided_at : 0, request->now);
+    if (!decided)
+        return;
+    bool denied = strcmp(request->state, "denied") == 0;
+    json_set_string(cJSON_GetObjectItemCaseSensitive(view, "decision"), "title",
+                    denied ? "Denied" : "Approved");
+    json_set_format(view, "outcome", "It was %s by %s on %s.", denied ? "denied" : "approved",
+                    json_string_or_empty(decision, "by"),
+                    json_string_or_empty(view, "decided.text"));
+}
+
+bool change_request_view(const void *ctx, struct db *db, const char *place, cJSON *view,
+                         struct error *err)
+{
+    struct place read = place_read(place);
+    if (strcmp(read.kind, "change") != 0 || read.thread)
+        return true;
+    struct change_request *request;
+    if (!change_request_by_id(ctx, db, strtoll(place + strlen("change-"), NULL, 10), &request, err))
+        return false;
+    if (!request)
+        return error_set(err, ERROR_INTERNAL, "there is no change request at %s", place);
+    const cJSON *quota = json_at(request->tally, "quota");
+    json_set(view, "request", request_json(request));
+    json_set(view, "tally", cJSON_Duplicate(request->tally, true));
+    json_set(view, "quota", quota ? cJSON_Duplicate(quota, true) : cJSON_CreateNull());
+    json_set_format(view, "button", "%" PRId64 ".%d.%" PRId64, request->environment,
+                    request->revision, request->id);
+    json_set_bool(cJSON_GetObjectItemCaseSensitive(view, "can"), "approve",
+                  strcmp(request->state, "pending") == 0);
+    add_decision(view, request);
+    return true;
+}
+
+bool change_request_tick(struct db *db, bool *found, struct error *err)
+{
+    void *ctx = talloc_new(NULL);
+    struct change_request *request = NULL;
+    struct environment *env = NULL;
+    *found = false;
+    bool ok = db_begin(db, DB_READ_WRITE, err) && change_request_due(ctx, db, &request, err);
+    if (ok && request)
+        ok = environment_by_id(ctx, db, request->environment, ENVIRONMENT_LOCK, &env, err) &&
+             change_request_by_id(ctx, db, request->id, &request, err);
+    if (ok && env && strcmp(request->state, "pending") == 0) {
+        bool runs = env->expires_at && !env->ended_at && strcmp(env->state, "deleting") != 0;
+        change_request_end(db, env, request, runs ? "lapsed" : "over",
+                           runs ? "change-lapsed" : NULL, NULL);
+        audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "change-lapsed", env->state, env->state,
+                  NULL);
+        *found = true;
+    }
+    ok = ok && db_commit(db, err);
+    if (!ok)
+        db_rollback(db);
+    talloc_free(ctx);
+    return ok;
+}
