@@ -24,7 +24,8 @@ static void test_what_people_write_and_how_it_is_said(void **state)
     static const struct {
         const char *json, *words;
     } table[] = {
-        {"{\"at\": \"20:00\", \"wake\": \"08:00\", \"days\": \"mon-fri\", \"zone\": \"Europe/Berlin\"}",
+        {"{\"at\": \"20:00\", \"wake\": \"08:00\", \"days\": \"mon-fri\", \"zone\": "
+         "\"Europe/Berlin\"}",
          "sleeps mon-fri at 20:00 and wakes at 08:00, Europe/Berlin"},
         {"{\"at\": \"20:00\", \"zone\": \"UTC\"}", "sleeps daily at 20:00, UTC"},
         {"{\"at\": \"0:05\", \"zone\": \"UTC\"}", "sleeps daily at 00:05, UTC"},
@@ -36,12 +37,15 @@ static void test_what_people_write_and_how_it_is_said(void **state)
          "sleeps mon, wed-fri at 20:00, UTC"},
         {"{\"at\": \"20:00\", \"days\": \"fri-mon\", \"zone\": \"UTC\"}",
          "sleeps mon, fri-sun at 20:00, UTC"},
-        {"{\"at\": \"20:00\", \"days\": \"mon-sun\", \"zone\": \"UTC\"}", "sleeps daily at 20:00, UTC"},
-        {"{\"at\": \"24:00\", \"zone\": \"UTC\"}", "! at is a time of day like 20:00, not “24:00”."},
+        {"{\"at\": \"20:00\", \"days\": \"mon-sun\", \"zone\": \"UTC\"}",
+         "sleeps daily at 20:00, UTC"},
+        {"{\"at\": \"24:00\", \"zone\": \"UTC\"}",
+         "! at is a time of day like 20:00, not “24:00”."},
         {"{\"at\": \"20\", \"zone\": \"UTC\"}", "! at is a time of day like 20:00, not “20”."},
         {"{\"at\": \"20:0\", \"zone\": \"UTC\"}", "! at is a time of day like 20:00, not “20:0”."},
         {"{\"at\": \"8pm\", \"zone\": \"UTC\"}", "! at is a time of day like 20:00, not “8pm”."},
-        {"{\"at\": \"-1:30\", \"zone\": \"UTC\"}", "! at is a time of day like 20:00, not “-1:30”."},
+        {"{\"at\": \"-1:30\", \"zone\": \"UTC\"}",
+         "! at is a time of day like 20:00, not “-1:30”."},
         {"{\"at\": \"2:+5\", \"zone\": \"UTC\"}", "! at is a time of day like 20:00, not “2:+5”."},
         {"{\"zone\": \"UTC\"}", "! at is a time of day like 20:00, not “”."},
         {"{\"at\": \"20:00\", \"wake\": \"early\", \"zone\": \"UTC\"}",
