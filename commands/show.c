@@ -2,6 +2,7 @@
 
 #include "approvals/needed.h"
 #include "base/log.h"
+#include "lifecycle/change_request.h"
 #include "lifecycle/view.h"
 
 #include <inttypes.h>
@@ -43,5 +44,13 @@ bool show_run(struct call *call, struct error *err)
         return false;
     json_set_string(view, "deciders",
                     call->prepared && strcmp(env->state, "pending") == 0 ? call->prepared : "");
+    struct change_request *change;
+    if (!change_request_open(call, call->db, env->id, &change, err))
+        return false;
+    json_set_string(view, "wanted",
+                    change ? talloc_asprintf(call, "<@%s> has asked for %s. %s", change->user,
+                                             change_request_words(change),
+                                             json_string_or_empty(change->tally, "line"))
+                           : "");
     return reply_template(call, "reply-show", view, err);
 }

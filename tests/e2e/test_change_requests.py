@@ -72,6 +72,9 @@ def test_more_time_than_the_template_gives_is_asked_for_and_voted_on(company):
     assert "asked for more time for demo already" in ask(c, "U0DEV", "extend demo 2d")
     assert "has 4 h more" in ask(c, "U0DEV", "extend demo 4h"), "what takes no vote goes on"
 
+    assert "has asked for more time. Waiting for @platform-approvers." in ask(
+        c, "U0DEV", "show demo")
+
     # It ends later by now, so the card shows something else than what it would become.
     press(c, "U0APPR", channel, shown, "approve")
     private(c, "U0APPR", "not what this card showed")
