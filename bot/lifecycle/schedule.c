@@ -197,14 +197,14 @@ static bool turn(void *ctx, struct db *db, const struct template_set *set, struc
     struct change change;
     struct error why = {0};
     bool wakes = strcmp(env->state, "asleep") == 0;
-    bool planned = wakes ? change_wake(ctx, env, &change, &why)
-                         : change_sleep(ctx, env, set, &change, &why);
+    bool planned =
+        wakes ? change_wake(ctx, env, &change, &why) : change_sleep(ctx, env, set, &change, &why);
     struct template_resources more = {0};
     if (planned)
         more = change_more(&change);
     if (!planned || !fits(use, &more)) {
-        skip(db, env, planned ? talloc_asprintf(env, "the quota of %s has no room", env->team)
-                              : why.text);
+        skip(db, env,
+             planned ? talloc_asprintf(env, "the quota of %s has no room", env->team) : why.text);
         return true;
     }
     cJSON *extra = json_object(ctx);

@@ -1,6 +1,6 @@
-/* When an environment sleeps and wakes by itself: `sleep: {at: "20:00", wake: "08:00", days: mon-fri,
-   zone: Europe/Berlin}` in its template, or a schedule of its own. Zones and summer time are
-   PostgreSQL's. */
+/* When an environment sleeps and wakes by itself: `sleep: {at: "20:00", wake: "08:00", days:
+   mon-fri, zone: Europe/Berlin}` in its template, or a schedule of its own. Zones and summer time
+   are PostgreSQL's. */
 #ifndef LIFECYCLE_SCHEDULE_H
 #define LIFECYCLE_SCHEDULE_H
 
