@@ -406,7 +406,11 @@ static bool make_parts(struct server *server, struct error *err)
     server->socket = socket_new(server, &options, server->metrics, err);
     if (!server->socket)
         return false;
+    server->launcher = launcher_new(server, config, server->metrics, err);
+    if (!server->launcher)
+        return false;
     server->health = health_new(server, server->socket);
+    health_watch(server->health, launcher_breaker(server->launcher));
     struct breaker_options slack = {.name = "slack"}, mail = {.name = "ses"};
     struct breaker *slack_breaker = breaker_new(server, &slack, server->metrics);
     struct breaker *mail_breaker = breaker_new(server, &mail, server->metrics);
@@ -422,12 +426,9 @@ static bool make_parts(struct server *server, struct error *err)
                                     mail_breaker};
     if (!door_open(server, socket_lws(server->socket), &door, err))
         return false;
-    server->outbox = outbox_start(server, &outbox, err);
-    server->launcher = launcher_new(server, config, server->metrics, err);
-    if (!server->launcher)
-        return false;
-    health_watch(server->health, launcher_breaker(server->launcher));
     server->clock_bell = bell_new(server);
+    /* The last that can fail: its threads run from here on. */
+    server->outbox = outbox_start(server, &outbox, err);
     return server->outbox != NULL;
 }
 
