@@ -155,7 +155,7 @@ $(BUILD)/fuzzers/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(LIBRARY)
 MINUTES := 5
 FUZZ_FOR = $(if $(RUNS),-runs=$(RUNS),-max_total_time=$$(($(MINUTES) * 60 / $(words $(FUZZERS)))))
 fuzz: ## feed what reads strangers' texts with made-up ones (MINUTES=5, or RUNS=1000000 each)
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang WARN=-Wall fuzzers \
+	@$(MAKE) --no-print-directory -j$(shell nproc) BUILD=$(BUILD)/fuzz CC=clang WARN=-Wall fuzzers \
 	    SANITIZE=fuzzer-no-link,address,undefined \
 	    LDFLAGS="-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -pthread"
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_FOR)

@@ -129,8 +129,15 @@ class Postgres:
         self.make(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return Database(self.url(name))
 
-    def drop_database(self, name):
-        self.make(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    def drop_database(self, name, seconds=60):
+        """PostgreSQL gives those that are connected 5 s to end, which a busy machine cannot keep."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.make(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            except psycopg2.errors.ObjectInUse:
+                if time.monotonic() > deadline:
+                    raise
 
     def make(self, statement):
         if not self.maker:
