@@ -7,6 +7,7 @@
 #include "base/tree.h"
 #include "commands/quota_check.h"
 #include "lifecycle/states.h"
+#include "store/enrolments.h"
 #include "store/pauses.h"
 
 #include <ctype.h>
@@ -144,6 +145,50 @@ static bool no_right_to_break(const struct wish *wish, struct error *err)
                      why, wish->team);
 }
 
+/* Whose enrolment matters: those who could approve it, where the rules name each by id. */
+static bool find_approvers(struct call *call, struct wish *wish, struct error *err)
+{
+    const char *team = wish->team, *name = wish->template->name;
+    wish->approvers = NULL;
+    if (!wish->policy.code || !rbac_can_name(call->rules))
+        return true;
+    const char **named = rbac_subjects(call, call->rules, team, "approve", "environments", name);
+    for (; *named; named++)
+        if (strcmp(*named, "Group system:authenticated") == 0)
+            return true;
+    const char **ids;
+    if (!policy_approvers(call, call->rules, call->app->people, call->tools->web, &wish->policy,
+                          call->person, team, name, &ids, err))
+        return false;
+    for (const char **id = ids; *id; id++)
+        if (strchr(*id, '@'))
+            return true;
+    wish->approvers = ids;
+    return true;
+}
+
+/* What to do first where too few of the approvers could prove themselves; "" where they can. */
+static bool not_enrolled(struct call *call, const struct wish *wish, const char **words,
+                         struct error *err)
+{
+    int enrolled, needed = wish->policy.count;
+    *words = "";
+    if (!wish->approvers || wish->automatic || wish->break_glass)
+        return true;
+    if (!enrolment_count(call, call->db, call->person->workspace, wish->approvers, &enrolled, err))
+        return false;
+    if (enrolled >= needed)
+        return true;
+    *words =
+        talloc_asprintf(call,
+                        " Its approvers prove themselves with a one-time code, and %s enrolled "
+                        "for that: ask whoever runs envbot for `envbot enrol`.",
+                        enrolled == 0   ? "none of them is"
+                        : enrolled == 1 ? "only one of them is"
+                                        : "too few of them are");
+    return true;
+}
+
 /* Who may ask, what it takes, and who could approve it. */
 bool wish_judge(struct call *call, struct wish *wish, struct error *err)
 {
@@ -170,7 +215,8 @@ bool wish_judge(struct call *call, struct wish *wish, struct error *err)
     if (wish->automatic || wish->break_glass)
         return true;
     if (!policy_anybody(call, call->rules, call->app->people, call->tools->web, &wish->policy,
-                        call->person, wish->team, t->name, &wish->who, err))
+                        call->person, wish->team, t->name, &wish->who, err) ||
+        !find_approvers(call, wish, err))
         return false;
     if (wish->policy.count > 1)
         wish->who = talloc_asprintf(call, "%d of %s", wish->policy.count, wish->who);
@@ -205,14 +251,15 @@ static struct environment *to_environment(struct call *call, const struct wish *
     return env;
 }
 
-static bool dry_run(struct call *call, const struct wish *wish, const struct team_use *use)
+static bool dry_run(struct call *call, const struct wish *wish, const struct team_use *use,
+                    const char *first)
 {
     cJSON *lines = quota_lines(call, use, &wish->resources);
     char *yaml = tree_yaml(call, wish->cluster_config);
     reply_text(call,
                "This is what `%s-%s` would be; nothing was asked for.\n"
                "*Cost* about $%s a month, $%s for %s (an estimate)\n"
-               "*Quota of %s afterwards* %s\n*Approval* %s%s\n```%s```",
+               "*Quota of %s afterwards* %s\n*Approval* %s%s%s\n```%s```",
                wish->team, wish->name, text_money(call, wish->resources.monthly_usd, false),
                text_money(call, wish->resources.hourly_usd * (double)wish->ttl / 3600, true),
                duration_text(call, wish->ttl), wish->team, json_string_or_empty(lines, "after"),
@@ -220,7 +267,8 @@ static bool dry_run(struct call *call, const struct wish *wish, const struct tea
                : wish->break_glass ? "is not waited for: you would break the glass, and the "
                                      "approvers and the operators would be told"
                                    : "could come from ",
-               wish->who, text_mrkdwn(call, text_cut(call, yaml, 2500)));
+               wish->who, *first ? talloc_asprintf(call, ".%s", first) : "",
+               text_mrkdwn(call, text_cut(call, yaml, 2500)));
     return true;
 }
 
@@ -254,8 +302,11 @@ bool wish_place(struct call *call, const struct wish *wish, struct error *err)
     struct team_use use = team_use_from_row(rows, 0);
     if (!quota_fits(call, wish->team, &use, &wish->resources, err))
         return false;
+    const char *first;
+    if (!not_enrolled(call, wish, &first, err))
+        return false;
     if (wish->dry_run)
-        return dry_run(call, wish, &use);
+        return dry_run(call, wish, &use, first);
     struct environment *env = to_environment(call, wish);
     cJSON *lines = quota_lines(call, &use, &wish->resources);
     env->tally = votes_none(env, wish->who, lines);
@@ -288,8 +339,8 @@ bool wish_place(struct call *call, const struct wish *wish, struct error *err)
                    "and the operators are told, with your reason.%s",
                    wish->team, wish->name, where);
     else
-        reply_text(call, "You asked for *%s/%s* (%s, %s). It can be approved by %s.%s", wish->team,
-                   wish->name, wish->template->name, duration_text(call, wish->ttl), wish->who,
-                   where);
+        reply_text(call, "You asked for *%s/%s* (%s, %s). It can be approved by %s.%s%s",
+                   wish->team, wish->name, wish->template->name, duration_text(call, wish->ttl),
+                   wish->who, first, where);
     return true;
 }

@@ -14,7 +14,9 @@ enum { WISH_NAME_MOST = 40 };
 struct wish {
     const struct template *template;
     const char *team, *name, *region, *reason;
-    const char *who; /* who could approve it, mrkdwn; "" with automatic */
+    const char *who;        /* who could approve it, mrkdwn; "" with automatic */
+    const char **approvers; /* their ids, where one-time codes are wanted and all are known; else
+                               NULL */
     int64_t ttl;
     cJSON *given;  /* as typed: {"nodes": "3"} */
     cJSON *values; /* typed, with defaults */

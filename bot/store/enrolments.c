@@ -93,3 +93,17 @@ void enrolment_wrong(struct db *db, const char *workspace, const char *user, int
             " WHERE workspace = $1 AND user_id = $2",
             P(workspace, user, seconds));
 }
+
+bool enrolment_count(const void *ctx, struct db *db, const char *workspace, const char **users,
+                     int *count, struct error *err)
+{
+    cJSON *list = json_array(ctx);
+    for (; *users; users++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(*users));
+    struct rows *rows = db_query(ctx, db, err,
+                                 "SELECT count(*) AS enrolled FROM enrolments WHERE workspace = $1"
+                                 " AND user_id IN (SELECT jsonb_array_elements_text($2::jsonb))",
+                                 P(workspace, json_text(ctx, list)));
+    *count = rows ? (int)rows_integer(rows, 0, "enrolled", 0) : 0;
+    return rows != NULL;
+}

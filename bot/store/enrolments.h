@@ -29,4 +29,8 @@ bool enrolment_remove(struct db *db, const char *workspace, const char *user, bo
 void enrolment_right(struct db *db, const char *workspace, const char *user, int64_t step);
 void enrolment_wrong(struct db *db, const char *workspace, const char *user, int64_t lock_seconds);
 
+/* How many of these people of a workspace (user ids, NULL-terminated) are enrolled. */
+bool enrolment_count(const void *ctx, struct db *db, const char *workspace, const char **users,
+                     int *count, struct error *err);
+
 #endif

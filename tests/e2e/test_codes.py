@@ -425,3 +425,19 @@ def test_without_a_key_it_is_said_what_to_do(company, tmp_path):
     bad = c.run("enrol", "U0APPR")
     assert bad.returncode == 1 and "approvals.code_key: 32 bytes are wanted" in bad.stderr
     assert "too short" not in bad.stderr
+
+
+def test_who_asks_is_told_when_no_approver_could_prove_themselves(guarded):
+    c = guarded()
+    c.serve()
+
+    def asked(text):
+        return c.slack.type("U0DEV", "C0GEN", f"create small {text}")["shown"][0]["text"]
+    missing = "Its approvers prove themselves with a one-time code, and none of them is enrolled"
+    for text in ("one", "two --dry-run"):
+        assert missing in asked(text)
+    enrol(c, "U0MGR")  # who is no approver
+    assert missing in asked("three --dry-run")
+    enrol(c)
+    assert "one-time code" not in asked("four") + asked("five --dry-run")
+    assert "one-time code" not in asked("six --nodes 1 --ttl 1h")  # it needs nobody
