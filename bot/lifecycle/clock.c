@@ -16,8 +16,7 @@ static enum event waiting_event(const struct environment *env)
     return escalates && escalates <= env->now ? EVENT_ESCALATE : EVENT_COUNT;
 }
 
-/* What the time has brought to a locked environment; EVENT_COUNT: nothing yet. */
-static enum event due_event(const struct environment *env)
+enum event clock_event(const struct environment *env)
 {
     if (strcmp(env->state, "pending") == 0)
         return waiting_event(env);
@@ -56,7 +55,7 @@ static bool take_one(void *ctx, struct db *db, const struct template_set *templa
     }
     *found = true;
     struct environment *env = environment_from_row(ctx, rows, 0);
-    enum event event = due_event(env);
+    enum event event = clock_event(env);
     if (event == EVENT_COUNT && schedule_due(env)) {
         db_rollback(db); /* a turn locks its team first */
         log_info("due", "env", env->cluster, "event", "turn");

@@ -3,6 +3,7 @@
 #ifndef LIFECYCLE_CLOCK_H
 #define LIFECYCLE_CLOCK_H
 
+#include "lifecycle/states.h"
 #include "lifecycle/template.h"
 #include "store/db.h"
 
@@ -13,5 +14,8 @@ bool clock_tick(struct db *db, const struct template_set *templates, int *taken,
 /* Deletes what has served: envelopes older than a day, delivered outbox rows older than a week, a
    thousand at a time. Audit rows and environments stay. */
 bool clock_sweep(struct db *db, struct error *err);
+
+/* What the time has brought to a locked environment; EVENT_COUNT: nothing yet. */
+enum event clock_event(const struct environment *env);
 
 #endif

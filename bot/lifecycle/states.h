@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "store/audit.h"
+#include "lifecycle/times.h"
 #include "store/environments.h"
 #include "store/jobs.h"
 
@@ -62,14 +63,6 @@ const char *event_name(enum event event);
 /* Whether the cluster is there and its time counts: warnings come, and it ends. */
 bool state_runs(const char *state);
 
-/* How long the configuration lets things take. */
-struct lifecycle_rules {
-    int64_t warn_before[8];   /* seconds before the end, 0-terminated */
-    int64_t request_lapses;   /* seconds, where the template does not say */
-    struct job_bounds bounds; /* for saying when a job's turn comes */
-};
-extern struct lifecycle_rules lifecycle_rules;
-
 /* What every process that takes events calls once, before it does: the rules, and the command that
    messages mention. */
 void lifecycle_configure(const struct config *config);
@@ -99,17 +92,5 @@ bool lifecycle_possible(const struct environment *env, enum event event, struct 
 /* Queues a job for the environment (NOTIFY envbot_jobs in a process that says say_notifies), unless
    one runs, which is asked to stop instead; a job that is only queued gives way. */
 void lifecycle_queue_job(struct db *db, const struct environment *env, const char *kind);
-
-/* The moment beyond which it never lives: the template's ttl.ceiling from when its creation began.
-   0 where the template sets none, or nothing has begun. */
-time_t lifecycle_ceiling(const struct environment *env);
-/* When the clock must look at it next, from the environment's state and times; 0 for never.
-   ready, changing, asleep: the next warning that is still to come, else expires_at, or its
-   schedule's turn before that; pending:
-   waiting_due().
- */
-time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules *rules);
-/* The warning (seconds before the end) that is due at env->now and was not given yet, or 0. */
-int64_t lifecycle_warning_due(const struct environment *env, const struct lifecycle_rules *rules);
 
 #endif
