@@ -63,7 +63,10 @@ static void word_cause(struct run *run)
 static cJSON *extra_of(struct run *run)
 {
     cJSON *extra = json_object(run->env);
+    bool left = run->which && *run->which;
     json_set_string(extra, "cause_line", run->cause_line ? run->cause_line : "");
+    json_set_format(extra, "left_behind", left ? " What is left: `%s`." : "%s",
+                    left ? run->which : "");
     return extra;
 }
 
@@ -174,9 +177,19 @@ static bool unwanted(struct run *run, enum outcome outcome)
     return true;
 }
 
+/* A cleaning up after which it is wanted again: the next job goes on from what it sees. */
+static bool wanted_again(struct run *run)
+{
+    job_end(run->db, run->job, JOB_STOP, result_of(run, "stopped"));
+    lifecycle_queue_job(run->db, run->env, "create");
+    return true;
+}
+
 static bool write_end(struct run *run, enum outcome outcome, struct error *err)
 {
     bool deletes = strcmp(run->job->kind, "delete") == 0;
+    if (deletes && strcmp(run->env->state, "queued") == 0)
+        return wanted_again(run);
     if (outcome == OUTCOME_FAILED)
         word_cause(run);
     bool wanted = deletes || strcmp(run->env->state, "deleting") != 0;

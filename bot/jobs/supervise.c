@@ -273,7 +273,7 @@ static enum run_end judge(struct run *run)
 {
     if (!supervise_heartbeat(run))
         return RUN_LOST;
-    if (run->cancel && strcmp(run->job->kind, "delete") != 0)
+    if (run->cancel)
         return RUN_CANCELLED;
     if (supervise_stop)
         return RUN_CANCELLED;

@@ -26,10 +26,11 @@ struct run {
     int64_t renewed_at;        /* guard_clock() right before the last renewal was asked for */
     int64_t deadline_at;       /* guard_clock(): the job has had all the time that it gets */
     int64_t phase_at;          /* guard_clock(): this phase of the plan began */
-    bool cancel;               /* the environment is to be deleted: stop soundly */
+    bool cancel;               /* stop soundly: it is to be deleted, or not to be cleaned up */
     const struct cause *cause; /* the first telling line of the log; NULL: none yet */
     bool cause_is_guess;       /* it was but a warning: an error's takes its place */
     char *cause_line;
+    const char *which;            /* the first stack that failed, or "" */
     int exit_code;                /* of the last eksctl that came to its own end; a hint */
     enum change_seen change_seen; /* of a change that did not succeed */
     bool waits;                   /* for AWS: a breaker is open */

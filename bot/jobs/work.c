@@ -262,6 +262,7 @@ static bool look_again(struct work *w)
         circuit_answered(run);
     else if (circuit_asks_in_vain(run, w->now.why))
         return ends(w, OUTCOME_AGAIN);
+    run->which = w->now.which;
     if (w->now.facts) {
         run->env->seen = w->now.facts;
         if (*w->role)
@@ -318,7 +319,7 @@ static enum outcome reconcile_until_done(struct work *w)
 {
     enum seen last = SEEN_COUNT;
     do {
-        if (w->run->cancel && w->intent != INTENT_DELETE)
+        if (w->run->cancel)
             return OUTCOME_CANCELLED;
         if (supervise_stop)
             return OUTCOME_AGAIN;
@@ -411,7 +412,7 @@ enum outcome work(struct run *run)
     const char *place = owner_place(run->env, run->job->old_owner);
     if (place)
         eksctl_remove_homes(place);
-    if (run->job->cancel && w.intent != INTENT_DELETE)
+    if (run->job->cancel)
         return OUTCOME_CANCELLED;
     bool prepared = w.intent == INTENT_CREATE   ? prepare_create(&w)
                     : w.intent == INTENT_CHANGE ? prepare_change(&w)

@@ -52,9 +52,17 @@ static struct rows *ask(const void *ctx, struct db *db, const char *month, const
     bounds(ctx, month, &begin, &end);
     return db_query(
         ctx, db, err,
-        "WITH ran AS (SELECT greatest(0, extract(epoch FROM"
+        "WITH ran AS (SELECT CASE WHEN e.rates IS NULL THEN greatest(0, extract(epoch FROM"
         "   least(coalesce(e.ended_at, now()), $3::timestamptz, now())"
-        "   - greatest(e.started_at, $2::timestamptz)) / 3600) AS hours,"
+        "   - greatest(e.started_at, $2::timestamptz)) / 3600)"
+        /* what cost nothing did not run: between a failure and its retry */
+        "  ELSE (SELECT coalesce(sum(greatest(0, extract(epoch FROM"
+        "    least(r.until, coalesce(e.ended_at, now()), $3::timestamptz, now())"
+        "    - greatest(r.since, $2::timestamptz)) / 3600)) FILTER (WHERE usd > 0), 0) FROM"
+        "    (SELECT usd, until, lag(until, 1, e.started_at) OVER (ORDER BY until) AS since FROM"
+        "     (SELECT usd, until FROM jsonb_to_recordset(e.rates)"
+        "       AS past(usd numeric, until timestamptz)"
+        "      UNION ALL SELECT e.hourly_usd, 'infinity') rates) r) END AS hours,"
         "  CASE WHEN e.rates IS NULL THEN e.hourly_usd * greatest(0, extract(epoch FROM"
         "   least(coalesce(e.ended_at, now()), $3::timestamptz, now())"
         "   - greatest(e.started_at, $2::timestamptz)) / 3600)"

@@ -60,11 +60,11 @@ const struct transition transitions[] = {
     {"changing",  EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
     {"changing",  EVENT_EXPIRE,        "deleting",  "delete", "expired",     NULL,       NULL,      false, false},
     {"deleting",  EVENT_DELETE_FAILED, "deleting",  NULL,     NULL,          NULL,       NULL,      false, false},
-    {"deleting",  EVENT_STUCK,         "deleting",  NULL,     "stuck",       NULL,       "stuck",   false, false},
+    {"deleting",  EVENT_STUCK,         "deleting",  NULL,     "stuck",       NULL,       "stuck-operators",   false, false},
     {"deleting",  EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
     {"deleting",  EVENT_GONE,          "deleted",   NULL,     "gone",        "gone",     NULL,      false, true},
     {"failed",    EVENT_DELETE_FAILED, "failed",    NULL,     NULL,          NULL,       NULL,      false, false},
-    {"failed",    EVENT_STUCK,         "failed",    NULL,     "stuck",       NULL,       "stuck",   false, false},
+    {"failed",    EVENT_STUCK,         "failed",    NULL,     "stuck",       NULL,       "stuck-operators",   false, false},
     {"failed",    EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
     {"failed",    EVENT_GONE,          "failed",    NULL,     "cleaned-up",  NULL,       NULL,      false, true},
     {"failed",    EVENT_RETRY,         "queued",    "create", "retrying",    NULL,       NULL,      false, false},
@@ -164,11 +164,9 @@ void lifecycle_configure(const struct config *config)
 static bool guard(const struct environment *env, const struct transition *step, struct error *err)
 {
     bool over = env->ended_at != 0;
-    if (step->event == EVENT_RETRY && !over)
+    if (step->event == EVENT_RETRY && lifecycle_ceiling(env) && env->now >= lifecycle_ceiling(env))
         return error_set(err, ERROR_CONFLICT,
-                         "%s failed, and what was left of it is still being cleaned up. "
-                         "Try again when that is done.",
-                         env->name);
+                         "The time that %s may take in all is over. Ask for it anew.", env->name);
     if (over && step->event != EVENT_RETRY)
         return error_set(err, ERROR_CONFLICT, "%s is over: it failed and was cleaned up.",
                          env->name);
@@ -231,10 +229,13 @@ static void set_times(struct environment *env, const struct transition *step, bo
             env->cause = NULL;
         break;
     case EVENT_RETRY:
-        env->ready_at = env->expires_at = env->ended_at = env->started_at = 0;
+        /* It began when it began first: what the failed try cost stays in the report, and the
+           ceiling is not moved. */
+        env->ready_at = env->expires_at = env->ended_at = 0;
         env->warned_seconds = 0;
         env->cause = NULL;
         env->plan = NULL;
+        *stuck = false;
         break;
     default:
         break;
@@ -382,12 +383,27 @@ bool lifecycle_possible(const struct environment *env, enum event event, struct 
     return guard(env, step, err);
 }
 
+/* Between the end of what failed and the next try nothing ran, and nothing is counted. */
+static void count_pause(struct db *db, const struct environment *env)
+{
+    char id[32];
+    snprintf(id, sizeof id, "%" PRId64, env->id);
+    db_send(db,
+            "UPDATE environments SET rates = coalesce(rates, '[]') || jsonb_build_array("
+            " jsonb_build_object('until', ended_at, 'usd', hourly_usd),"
+            " jsonb_build_object('until', now(), 'usd', 0))"
+            " WHERE id = $1 AND started_at IS NOT NULL AND ended_at IS NOT NULL",
+            P(id));
+}
+
 bool lifecycle_take(struct db *db, struct environment *env, enum event event,
                     const struct audit_actor *actor, const cJSON *extra, struct error *err)
 {
     if (!lifecycle_possible(env, event, err))
         return false;
     const struct transition *step = transition_find(env->state, event);
+    if (event == EVENT_RETRY)
+        count_pause(db, env);
     set_times(env, step, &env->stuck);
     env->state = step->to;
     env->due_at = lifecycle_due(env, &lifecycle_rules);

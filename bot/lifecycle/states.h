@@ -29,7 +29,7 @@ enum event {
     EVENT_DELETE_FAILED, /* a deletion failed; it is tried again */
     EVENT_STUCK,         /* deletions failed too often: the operators must look */
     EVENT_GONE,          /* nothing of it was seen any more */
-    EVENT_RETRY,         /* again, after it failed and was cleaned up */
+    EVENT_RETRY,         /* again, after it failed; what is left of it is gone on with */
     EVENT_SCALE,         /* another number of nodes is wanted */
     EVENT_SCALED,        /* it was seen to have it */
     EVENT_UPGRADE,       /* the next minor version is wanted */

@@ -21,7 +21,7 @@ static const char *const others[] = {
     "ttl_most",   "ttl_usual",   "where",           "who_words",  "words",
     "wait",       "zones_words", "doing",           "number",     "hash",
     "paused_by",  "everything",  "change",          "request",    "before",
-    "after",      "who",         "wanted",
+    "after",      "who",         "wanted",          "how_long",   "left_behind",
 };
 enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 200 };
 

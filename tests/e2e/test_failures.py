@@ -182,6 +182,62 @@ def test_a_creation_that_waits_for_its_next_try_can_be_deleted(company):
     assert c.eksctl.changes("payments-waits") == ["create cluster"]
 
 
+def test_retry_does_not_wait_for_the_cleaning_and_goes_on_from_what_is_there(company):
+    c = company()
+    c.eksctl.set_pace(delete_seconds=3)
+    c.eksctl.add_fault("create", "fail", phase="nodegroup",
+                       reason='AWS::EKS::Nodegroup/X: CREATE_FAILED – "VcpuLimitExceeded"')
+    c.serve()
+    bring(c, "hasty")
+    c.slack.wait_for(lambda: c.eksctl.calls("delete"), "it is being cleaned up", 60)
+    assert "is tried again" in c.slack.type("U0DEV", "C0GEN", "retry hasty", wait=20)["shown"][0]["text"]
+    c.wait_state("hasty", "ready", seconds=90)
+    states = [(row["kind"], row["state"])
+              for row in c.database.query("SELECT kind, state FROM jobs ORDER BY id")]
+    assert states == [("create", "failed"), ("delete", "cancelled"), ("create", "done")]
+    # What the cleaning had already begun to delete is gone, the rest is kept.
+    assert c.eksctl.changes("payments-hasty") in (
+        ["create cluster", "delete cluster", "create nodegroup"],
+        ["create cluster", "delete cluster", "create cluster"])
+    assert c.eksctl.clusters() == ["payments-hasty"]
+
+
+def test_what_a_failed_try_cost_stays_in_the_report_and_the_gap_costs_nothing(company):
+    c = company()
+    c.eksctl.add_fault("create", "fail", phase="nodegroup",
+                       reason='AWS::EKS::Nodegroup/X: CREATE_FAILED – "VcpuLimitExceeded"')
+    c.serve()
+    bring(c, "dear")
+    c.slack.wait_for(lambda: (c.environment_row("dear") or {}).get("ended_at"), "it is cleaned up", 60)
+    # It failed after an hour, two hours ago.
+    c.database.query("UPDATE environments SET started_at = now() - interval '3 hours',"
+                     " ended_at = now() - interval '2 hours'")
+    before = c.environment_row("dear")
+    c.slack.type("U0DEV", "C0GEN", "retry dear", wait=20)
+    c.wait_state("dear", "ready", seconds=60)
+    row = c.environment_row("dear")
+    assert abs(row["started_at"] - before["started_at"]).total_seconds() < 1
+    first, gap = row["rates"]
+    assert (first["usd"], gap["usd"]) == (float(row["hourly_usd"]), 0)
+    text = c.run("report", "payments", "--csv").stdout
+    hours = float(text.splitlines()[1].split(",")[3])
+    # At the turn of a month only a part is this one's.
+    assert hours < 1.2 and (hours > 0.9 or row["started_at"].month != row["ready_at"].month), text
+
+
+def test_delete_while_creating_says_how_long_that_takes(company):
+    c = company()
+    c.eksctl.set_pace(create_seconds=4)
+    c.serve()
+    bring(c, "unwanted")
+    c.slack.wait_for(lambda: c.eksctl.calls("create"), "it is being created", 60)
+    answer = c.slack.type("U0DEV", "C0GEN", "delete unwanted", wait=20)["shown"][0]["text"]
+    assert "has to come to its end" in answer and "half an hour" in answer
+    said(c, "unwanted", "up to half an hour")
+    c.wait_state("unwanted", "deleted", seconds=60)
+    assert c.eksctl.clusters() == [] and not c.aws.mails()[1:]
+
+
 def test_exit_code_one_with_everything_there_is_ready(company):
     c = company()
     c.eksctl.add_fault("create", "exit1_but_done")
@@ -230,6 +286,8 @@ def test_what_cannot_be_deleted_is_tried_again_then_told_to_the_operators_and_st
     c.settle(30)
     told = [m["text"] for m in c.slack.messages("C0OPS")]
     assert len(told) == 1 and "payments-sticky" in told[0] and "load balancers" in told[0]
+    assert "What is left: `eksctl-payments-sticky-cluster`" in told[0] and "quarantine" in told[0]
+    assert "DependencyViolation" in told[0] and "an hour" in told[0] and "an hour" in stuck["text"]
     listed = c.slack.type("U0DEV", "C0GEN", "list", wait=20)["shown"][0]["text"]
     assert "payments/sticky could not be deleted completely" in listed
     # It still holds its place in the quota; and a person's word tries once more.

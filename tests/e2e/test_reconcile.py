@@ -209,6 +209,6 @@ def test_a_change_creates_nothing_deletes_nothing_and_loses_nothing(company):
         if isinstance(end, int):
             assert (row["parameters"]["nodes"], row["nodes"], row["cause"]) == (end, end, None)
         else:
-            assert row["parameters"]["nodes"] == 1 and end in row["cause"], (state, row["cause"])
+            assert row["parameters"]["nodes"] == 1 and end in (row["cause"] or ""), (state, row["cause"])
     assert c.environment_row("foreign")["cause"] in c.slack.wait_for(
         lambda: "not succeed" in (t := c.thread_text("foreign")) and t, "it is told", 90)
