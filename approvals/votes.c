@@ -181,6 +181,7 @@ cJSON *votes_tally(const void *ctx, const cJSON *before, const struct votes *vot
             cJSON_AddItemToArray(names, cJSON_CreateString(votes->items[i].name));
     const cJSON *quota = json_at(before, "quota");
     json_set_string(tally, "who", who);
+    json_set_string(tally, "changed", json_string_or_empty(before, "changed"));
     json_set_string(tally, "needed", needed);
     json_set_string(tally, "words", words);
     json_set_format(tally, "line", *words ? "%s." : "%s", words);

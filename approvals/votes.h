@@ -44,8 +44,11 @@ char *votes_lost(const void *ctx, const struct votes *votes);
 /* What the card and the view show of votes (NULL: nobody has voted), owned by ctx:
      {who: who could approve it, as the request says; needed: what is wanted still; words: "Waiting
       for …" or "1 of 2: <@U…> ✓, … still needed", mrkdwn, "" when there is nothing to say; line:
-   the same as a sentence; votes: [names]; any: whether one is there; quota: {before, after} or
-   null; decision: {word, by, mention, reason} or null} who and quota are those of the tally before.
+   the same as a sentence; votes: [names]; any: whether one is there; changed: what an approver
+   changed, mrkdwn, or
+      ""; quota: {before, after} or
+   null; decision: {word, by, mention, reason} or null} who, changed and quota are those of the
+   tally before.
  */
 cJSON *votes_tally(const void *ctx, const cJSON *before, const struct votes *votes,
                    const cJSON *decision);

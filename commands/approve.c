@@ -4,6 +4,7 @@
 
 #include "approvals/code.h"
 #include "base/text.h"
+#include "commands/amend.h"
 #include "commands/approver.h"
 #include "commands/more.h"
 #include "lifecycle/view.h"
@@ -58,8 +59,9 @@ static bool find_matter(struct call *call, struct matter *out, struct error *err
     return true;
 }
 
+/* before: what is said first in the answer. */
 static bool say_decision(struct call *call, struct matter *matter, const struct decision *decision,
-                         struct error *err)
+                         const char *before, struct error *err)
 {
     const struct approver me = approver_of(call);
     const char *words;
@@ -72,7 +74,7 @@ static bool say_decision(struct call *call, struct matter *matter, const struct 
             return false;
         words = talloc_asprintf(call, "%s%s", words, call_pause_words(call, paused));
     }
-    answer(call, words);
+    answer(call, talloc_asprintf(call, "%s%s", before, words));
     return true;
 }
 
@@ -89,7 +91,7 @@ static bool say_word(struct call *call, enum decision_word word, const char *rea
     struct matter matter;
     struct decision decision = decision_of(call, word, reason);
     return find_matter(call, &matter, err) &&
-           (!matter.env || say_decision(call, &matter, &decision, err));
+           (!matter.env || say_decision(call, &matter, &decision, "", err));
 }
 
 static bool may_say(struct call *call, const struct matter *matter, const struct decision *decision,
@@ -99,11 +101,17 @@ static bool may_say(struct call *call, const struct matter *matter, const struct
     return decision_allowed(call, &me, matter, decision, err);
 }
 
-static bool open_form(struct call *call, const struct environment *env, const char *name,
-                      struct error *err)
+/* The values of a form about it, which is this person's. */
+static cJSON *form_view(struct call *call, const struct environment *env)
 {
     cJSON *view = view_of(call, env);
-    json_set_format(view, "metadata", "%s %s", call->envelope->channel, call->envelope->value);
+    json_set_format(view, "metadata", "%s %s %s", call->envelope->channel, call->envelope->user,
+                    call->envelope->value);
+    return view;
+}
+
+static bool open_form(struct call *call, const char *name, const cJSON *view, struct error *err)
+{
     call->view = wording_slack(call, call->app->wording, name, view, err);
     return call->view != NULL;
 }
@@ -113,8 +121,26 @@ bool approve_run(struct call *call, struct error *err)
     return say_word(call, DECISION_APPROVE, words_rest(call, call->words, 1), err);
 }
 
-/* The button asks for a code in a form where the template wants one; who could not give one is told
-   at once. */
+/* The form to approve with: for a code where the template wants one, for changes where they are
+   asked for. Who could not send it is told at once. */
+static bool open_approval(struct call *call, struct matter *matter, bool changes, struct error *err)
+{
+    struct decision decision = decision_of(call, DECISION_APPROVE, "");
+    decision.proved = true;
+    if (!may_say(call, matter, &decision, err) ||
+        (matter->policy.code &&
+         !code_possible(call, call->db, call->app->config, call->person, err)))
+        return false;
+    cJSON *view = form_view(call, matter->env);
+    json_set_bool(view, "code", matter->policy.code);
+    json_set_bool(view, "changes", changes);
+    json_set_string(view, "ttl_usual", "");
+    json_set(view, "fields", cJSON_CreateArray());
+    return (!changes || amend_fields(call, matter->env, view, err)) &&
+           open_form(call, "form-approve", view, err);
+}
+
+/* The button asks for a code in a form where the template wants one. */
 bool approve_click(struct call *call, struct error *err)
 {
     struct matter matter;
@@ -123,12 +149,15 @@ bool approve_click(struct call *call, struct error *err)
         return false;
     if (!matter.env)
         return true;
-    if (!matter.policy.code)
-        return say_decision(call, &matter, &decision, err);
-    decision.proved = true;
-    return may_say(call, &matter, &decision, err) &&
-           code_possible(call, call->db, call->app->config, call->person, err) &&
-           open_form(call, matter.env, "form-approve", err);
+    return matter.policy.code ? open_approval(call, &matter, false, err)
+                              : say_decision(call, &matter, &decision, "", err);
+}
+
+bool changes_click(struct call *call, struct error *err)
+{
+    struct matter matter;
+    return find_matter(call, &matter, err) &&
+           (!matter.env || open_approval(call, &matter, true, err));
 }
 
 /* Whether the form's code is right, where one is wanted. False with *kept: the refusal is the
@@ -158,17 +187,56 @@ static bool prove(struct call *call, const struct matter *matter, struct decisio
     return decision->proved;
 }
 
+/* A form to approve with is its opener's: what it was filled with is theirs. */
+static bool own_form(struct call *call, struct error *err)
+{
+    const char *opener = call_opener(call);
+    return !*opener || strcmp(opener, call->envelope->user) == 0 ||
+           error_set(err, ERROR_DENIED,
+                     "Somebody else opened this form, so nothing was decided. Open your own with "
+                     "the button on the card.");
+}
+
+/* Makes the request what the form says, where that is another. *said: of it, for the answer. */
+static bool amend(struct call *call, struct matter *matter, const struct team_use *use,
+                  struct decision *decision, bool *kept, const char **said, struct error *err)
+{
+    const struct approver me = approver_of(call);
+    struct decision look = *decision;
+    struct amendment amendment;
+    cJSON *quota;
+    *kept = false;
+    look.proved = true;
+    if (!may_say(call, matter, &look, err) ||
+        !amend_read(call, matter->env, use, &amendment, &quota, err) ||
+        !prove(call, matter, decision, kept, err) || !own_form(call, err))
+        return false;
+    if (!*amendment.words)
+        return true;
+    if (!amend_make(call, &me, matter, &amendment, quota, err))
+        return false;
+    decision->revision = matter->revision;
+    *said = talloc_asprintf(call, "Changed: %s. <@%s> is told. ",
+                            text_mrkdwn(call, amendment.words), matter->env->owner_id);
+    return true;
+}
+
 bool approve_submit(struct call *call, struct error *err)
 {
     struct matter matter;
     struct decision decision = decision_of(call, DECISION_APPROVE, call_field(call, "reason"));
-    if (!find_matter(call, &matter, err))
+    struct team_use use;
+    bool amends = amend_asked(call), kept;
+    const char *said = "";
+    if ((amends && !amend_lock(call, &use, err)) || !find_matter(call, &matter, err))
         return false;
-    bool kept;
-    if (matter.env && !prove(call, &matter, &decision, &kept, err))
+    if (!matter.env)
+        return true;
+    if (amends ? !amend(call, &matter, &use, &decision, &kept, &said, err)
+               : !prove(call, &matter, &decision, &kept, err) || !own_form(call, err))
         return kept;
     call->errors = NULL;
-    return !matter.env || say_decision(call, &matter, &decision, err);
+    return say_decision(call, &matter, &decision, said, err);
 }
 
 bool deny_run(struct call *call, struct error *err)
@@ -184,7 +252,7 @@ bool deny_click(struct call *call, struct error *err)
     if (!find_matter(call, &matter, err))
         return false;
     return !matter.env || (may_say(call, &matter, &decision, err) &&
-                           open_form(call, matter.env, "form-deny", err));
+                           open_form(call, "form-deny", form_view(call, matter.env), err));
 }
 
 bool deny_submit(struct call *call, struct error *err)

@@ -126,7 +126,8 @@ const char *call_field(struct call *call, const char *name);
    before. */
 bool call_environment(struct call *call, enum environment_lock lock, struct environment **out,
                       struct error *err);
-/* By the id in a button's value ("12" or "12.1"), or in a form's private_metadata ("C0PAY 12"). */
+/* By the id in a button's value ("12" or "12.1"), or in a form's private_metadata ("C0PAY 12",
+   "C0PLAT U0APPR 12.1"). */
 bool call_environment_by_value(struct call *call, enum environment_lock lock,
                                struct environment **out, struct error *err);
 /* The same for a decision: the value must say which revision the card showed ("12.1"). */
@@ -134,6 +135,8 @@ bool call_environment_by_card(struct call *call, enum environment_lock lock,
                               struct environment **out, struct error *err);
 /* The environment's id in that value; 0 when it cannot be read. */
 int64_t call_value_id(const struct call *call);
+/* Who opened the form, as its private_metadata says; "" where it does not. */
+const char *call_opener(struct call *call);
 /* The revision in that value; 0 when there is none. */
 int call_revision(const struct call *call);
 /* The change request in it ("12.1.7"); 0 when there is none. */

@@ -11,7 +11,7 @@ const char *const *create_switches(struct call *call);
 call_fn extend_prepare, extend_submit_prepare, extend_run, extend_click, extend_submit;
 call_fn delete_run, delete_click, withdraw_run, withdraw_click, retry_run, retry_click;
 call_fn approve_run, approve_click, approve_submit, deny_run, deny_click, deny_submit;
-call_fn takeback_run;
+call_fn takeback_run, changes_click;
 call_fn ask_run, ask_click, ask_submit, answer_run, answer_click, answer_submit;
 call_fn seen_click, end_click;
 call_fn scale_prepare, scale_run, upgrade_run, sleep_run, wake_run, wake_click;

@@ -253,12 +253,21 @@ const char *call_field(struct call *call, const char *name)
     return value ? text_clean(call, value) : NULL;
 }
 
+/* A form's private_metadata: the channel, perhaps who opened it, and the value. */
+const char *call_opener(struct call *call)
+{
+    const char *first = strchr(call->envelope->private_metadata, ' ');
+    const char *second = first ? strchr(first + 1, ' ') : NULL;
+    return second ? talloc_strndup(call, first + 1, (size_t)(second - first - 1)) : "";
+}
+
 static const char *value_of(const struct call *call)
 {
     if (call->envelope->type != ENVELOPE_SUBMISSION)
         return call->envelope->value;
-    const char *space = strchr(call->envelope->private_metadata, ' ');
-    return space ? space + 1 : "";
+    const char *first = strchr(call->envelope->private_metadata, ' ');
+    const char *second = first ? strchr(first + 1, ' ') : NULL;
+    return second && second > first + 1 ? second + 1 : first ? first + 1 : "";
 }
 
 /* A whole number from 1 on, of digits alone; 0 when it is none. Stands at *at, which moves on. */

@@ -236,6 +236,7 @@ const struct command actions[] = {
     {.name = "approve", .decides = true, .run = approve_click},
     {.name = "deny", .decides = true, .run = deny_click},
     {.name = "takeback", .decides = true, .run = takeback_run},
+    {.name = "changes", .decides = true, .run = changes_click},
     {.name = "ask", .decides = true, .run = ask_click},
     {.name = "answer", .run = answer_click},
     {.name = "seen", .decides = true, .run = seen_click},

@@ -23,6 +23,7 @@ static const struct {
     {"vote", "{who} approved it.[ Still needed: {needed}.][ Allowed by {rule}.]"},
     {"vote-taken-back", "{who} took their vote back.[ Still needed: {needed}.]"},
     {"votes-recounted", "The votes were counted again.[{lost}][ Still needed: {needed}.]"},
+    {"amend", "{who} changed it to approve it: {changes}.[ Votes that counted no more: {names}.]"},
     {"shown-anew",
      "It was not what its card showed, so that was shown anew.[ Votes that counted no "
      "more: {names}.]"},

@@ -239,6 +239,8 @@ static void add_tally(cJSON *view, const struct environment *env)
         json_set_format(tally, "line", "%s.", json_string_or_empty(tally, "words"));
         json_set_bool(tally, "any", json_at(tally, "votes.0") != NULL);
     }
+    if (env->tally && !json_string(tally, "changed"))
+        json_set_string(tally, "changed", "");
     json_set(view, "tally", tally);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const cJSON *part = json_at(env->tally, parts[i]);

@@ -18,15 +18,16 @@ extern const char *view_command;
    ended: {unix, text (UTC), slack (for raw:
    <!date^…|…>), left ("3 h 10 min" from now, "" when over)} or null, version, endpoint, seen_nodes,
    kubeconfig (the aws eks line) when ready, tally: {words (how the votes stand, mrkdwn,
-   or ""), line (the same as a sentence), needed, votes: […], any (whether somebody has voted)} or
-   null, decision: {word, title (the word, as a sentence begins), by, mention, reason} or null,
-   quota: {before, after} or null (written with the tally by approvals), plan: {title, tasks: [{id,
-   title, status, details, output}]} or null, plan_shown, can: {approve, extend, delete, withdraw,
-   retry, wake, logs} booleans: which buttons make sense, message_link (permalink, or ""), command,
-     break_glass, review: {word ("seen" or "ended"), title (the word, as a sentence begins), by,
-     mention, when: a moment} or null, glass_words (a sentence, or ""); can.review and can.end,
-     lapses: a moment, or null where nothing waits, question: the open one {id, by, mention, text}
-     or null, question_words ("approver asks: …", or ""), escalate_channel (the policy's, or "") */
+   or ""), line (the same as a sentence), needed, votes: […], any (whether somebody has voted),
+   changed (mrkdwn: what an approver changed, or "")} or null, decision: {word, title (the word, as
+   a sentence begins), by, mention, reason} or null, quota: {before, after} or null (written with
+   the tally by approvals), plan: {title, tasks: [{id, title, status, details, output}]} or null,
+   plan_shown, can: {approve, extend, delete, withdraw, retry, wake, logs} booleans: which buttons
+   make sense, message_link (permalink, or ""), command, break_glass, review: {word ("seen" or
+   "ended"), title (the word, as a sentence begins), by, mention, when: a moment} or null,
+   glass_words (a sentence, or ""); can.review and can.end, lapses: a moment, or null where nothing
+   waits, question: the open one {id, by, mention, text} or null, question_words ("approver asks:
+   …", or ""), escalate_channel (the policy's, or "") */
 cJSON *view_of(const void *ctx, const struct environment *env);
 
 /* What a line of a list says, for its template's holes; the caller's to free: id, team, name,

@@ -22,6 +22,7 @@ static const char *const others[] = {
     "wait",       "zones_words", "doing",           "number",     "hash",
     "paused_by",  "everything",  "change",          "request",    "before",
     "after",      "who",         "wanted",          "how_long",   "left_behind",
+    "code",       "changes",     "fields",          "void_words",
 };
 enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 200 };
 
@@ -34,6 +35,8 @@ static const char *const needed[] = {
     "change-withdrawn",
     "escalated",
     "votes-void",
+    "changed",
+    "changed-card",
     "nobody",
     "nobody-operators",
     "reminder",

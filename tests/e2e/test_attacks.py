@@ -69,7 +69,7 @@ MAY = {
     "an approver of another team": {"word help", "word whoami", "word templates"},
     **{who: {"word help", "word whoami", "word templates"} for who in NOBODIES},
 }
-DECIDE = {"approve", "deny", "ask", "takeback"}  # on a card of what waits
+DECIDE = {"approve", "deny", "changes", "ask", "takeback"}  # on a card of what waits
 REFUSALS = [
     re.escape(FULL_MEMBERS), r"The rules do not name you as an approver of \w+ environments in ",
     r"The rules (do not let you|let nobody) ", "Nobody approves their own request",
@@ -143,7 +143,7 @@ class Town:
     def clicks(self):
         """(action, value)"""
         for name in ("waits", "guarded"):
-            for action in ("approve", "deny", "takeback", "ask"):
+            for action in ("approve", "deny", "changes", "takeback", "ask"):
                 yield action, self.value(name)
         yield "answer", self.value("waits", f".{self.question}")
         yield "withdraw", self.value("waits", "")

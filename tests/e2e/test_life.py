@@ -38,7 +38,7 @@ def test_the_card_says_what_to_decide_and_then_who_decided_and_when(company):
     c.serve()
     ask(c, "U0DEV", "create small web --nodes 3 --ttl 2h --reason 'try <ingress> & co'")
     channel, ts, card = c.message("web", "card")
-    assert channel == "C0PLAT" and actions(card) == ["approve", "deny", "ask"]
+    assert channel == "C0PLAT" and actions(card) == ["approve", "deny", "changes", "ask"]
     for shown in (str(card["blocks"]), card["text"]):
         for part in ("payments/web", "Small cluster", "Nodes 3", "2 h", "eu-central-1",
                      "try &lt;ingress&gt; &amp; co", "$0.93", "$340", "0 of 5 environments",

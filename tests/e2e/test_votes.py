@@ -48,13 +48,13 @@ def test_the_card_counts_and_a_vote_can_be_taken_back_until_the_decision(company
     c.serve()
     ask(c, "U0DEV", "create small demo")
     card = shows(c, "demo", "Waiting for 2 of @platform-approvers")
-    assert actions(card) == ["approve", "deny", "ask"]
+    assert actions(card) == ["approve", "deny", "changes", "ask"]
     assert vote(c, "U0APPR2", "demo", "approve") == (
         "Your approval of demo is counted. Still needed: one of @security. Until it is decided you"
         " can take it back with the button on the card, or `/env takeback demo`.")
     one = "1 of 2: <@U0APPR2> ✓, one of @security still needed"
     card = shows(c, "demo", one)
-    assert actions(card) == ["approve", "deny", "ask", "takeback"]
+    assert actions(card) == ["approve", "deny", "changes", "ask", "takeback"]
     c.slack.wait_for(lambda: one in str(c.message("demo")[2]["blocks"]),
                      "the requester sees it too", 30)
     assert one in str(c.slack.type("U0DEV", "C0GEN", "show demo")["shown"])
@@ -70,7 +70,7 @@ def test_the_card_counts_and_a_vote_can_be_taken_back_until_the_decision(company
     assert vote(c, "U0APPR2", "demo", "takeback") == (
         "Your approval of demo is taken back. Needed now: 2 of @platform-approvers.")
     card = shows(c, "demo", "Waiting for 2 of @platform-approvers")
-    assert actions(card) == ["approve", "deny", "ask"] and "✓" not in str(card)
+    assert actions(card) == ["approve", "deny", "changes", "ask"] and "✓" not in str(card)
     assert standing(c, "demo") == [] and c.environment_row("demo")["state"] == "pending"
     assert ask(c, "U0APPR2", "takeback demo") == nothing
 
