@@ -1,7 +1,13 @@
 """What a job does about what it finds in AWS: every cell of the table of bot/jobs/reconcile.c, with the
 stand-in in that state."""
 
+import os
+import shutil
 import time
+
+import pytest
+
+from company import ROOT
 
 REGION = "eu-central-1"
 ROOMY = """
@@ -128,8 +134,8 @@ def where(c, name):
     return "stuck" if row["stuck"] else row["state"]
 
 
-def open_company(company):
-    c = company(teams=ROOMY, options={"jobs.parallel": 12, "jobs.per_region": 12,
+def open_company(company, **more):
+    c = company(**more, teams=ROOMY, options={"jobs.parallel": 12, "jobs.per_region": 12,
                                         "jobs.lease": "30s", "jobs.heartbeat": "2s",
                                         "jobs.delete_tries": 1})
     c.eksctl.set_pace(create_seconds=0.4, delete_seconds=0.2)
@@ -193,8 +199,20 @@ def test_a_deletion_ends_with_nothing_of_ours(company):
     assert c.database.one("SELECT count(*) FROM environments WHERE ended_at IS NULL") == 1
 
 
-def test_a_change_creates_nothing_deletes_nothing_and_loses_nothing(company):
-    c = open_company(company)
+@pytest.fixture
+def generous(tmp_path):
+    """Templates of which `small` gives more nodes, too, without anybody's approval."""
+    folder = tmp_path / "templates"
+    shutil.copytree(os.path.join(ROOT, "templates"), folder)
+    small = folder / "environments" / "small.yaml"
+    text = small.read_text()
+    assert "nodes: {max: 1}" in text
+    small.write_text(text.replace("nodes: {max: 1}", "nodes: {max: 5}"))
+    return str(folder)
+
+
+def test_a_change_creates_nothing_deletes_nothing_and_loses_nothing(company, generous):
+    c = open_company(company, templates=generous)
     c.serve()
     for state in STATES:
         c.slack.type("U0DEV", "C0GEN", f"create small {name_of(state)} {FREE}")
@@ -209,6 +227,6 @@ def test_a_change_creates_nothing_deletes_nothing_and_loses_nothing(company):
         if isinstance(end, int):
             assert (row["parameters"]["nodes"], row["nodes"], row["cause"]) == (end, end, None)
         else:
-            assert row["parameters"]["nodes"] == 1 and end in (row["cause"] or ""), (state, row["cause"])
+            assert row["parameters"]["nodes"] == 1 and end in row["cause"], (state, row["cause"])
     assert c.environment_row("foreign")["cause"] in c.slack.wait_for(
         lambda: "not succeed" in (t := c.thread_text("foreign")) and t, "it is told", 90)
