@@ -80,10 +80,7 @@ static bool allowed(const void *ctx, const struct approver *me, const struct mat
         return false;
     if (!may_approve(me, matter, person, why))
         return not_an_approver(matter, err);
-    const struct change_request *change = matter->change;
-    bool own = people_same(person, env->owner_workspace, env->owner_id, env->owner_mail) ||
-               (change && people_same(person, change->workspace, change->user, change->mail));
-    if (own && !policy->self && decision->word == DECISION_APPROVE)
+    if (matter_is_own(matter, person) && !policy->self && decision->word == DECISION_APPROVE)
         return error_set(err, ERROR_DENIED,
                          "Nobody approves their own request. Somebody else has to.");
     if (!on_its_card(ctx, me, matter, err))

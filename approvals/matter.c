@@ -78,6 +78,14 @@ const char *matter_digest(const struct environment *env)
     return matter_hash(env, all);
 }
 
+bool matter_is_own(const struct matter *matter, const struct person *person)
+{
+    const struct environment *env = matter->env;
+    const struct change_request *change = matter->change;
+    return people_same(person, env->owner_workspace, env->owner_id, env->owner_mail) ||
+           (change && people_same(person, change->workspace, change->user, change->mail));
+}
+
 bool matter_is_stale(const struct matter *matter)
 {
     return matter->presented && strcmp(matter->presented, matter->digest) != 0;

@@ -50,6 +50,9 @@ const char *matter_digest(const struct environment *env);
 /* SHA-256, in hex, over a tree whose members are sorted; ctx. */
 const char *matter_hash(const void *ctx, const cJSON *all);
 
+/* Whether it is this person who asked for it, with whatever account. */
+bool matter_is_own(const struct matter *matter, const struct person *person);
+
 /* Whether its cards show something else than what it is. */
 bool matter_is_stale(const struct matter *matter);
 

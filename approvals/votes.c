@@ -35,8 +35,7 @@ static bool is_valid(const struct matter *matter, const struct rbac *rules,
         *why = "is no full member of this workspace any more";
     else if (!people_may(rules, person, "approve", "environments", env->team, env->template, rule))
         *why = "is not named as an approver any more";
-    else if (!matter->policy.self &&
-             people_same(person, env->owner_workspace, env->owner_id, env->owner_mail))
+    else if (!matter->policy.self && matter_is_own(matter, person))
         *why = "is who asks for it";
     else
         return true;

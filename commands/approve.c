@@ -156,8 +156,11 @@ bool approve_click(struct call *call, struct error *err)
 bool changes_click(struct call *call, struct error *err)
 {
     struct matter matter;
-    return find_matter(call, &matter, err) &&
-           (!matter.env || open_approval(call, &matter, true, err));
+    if (!find_matter(call, &matter, err))
+        return false;
+    if (matter.env && matter.change)
+        return error_set(err, ERROR_USAGE, "This button is not one of envbot's. Nothing was done.");
+    return !matter.env || open_approval(call, &matter, true, err);
 }
 
 /* Whether the form's code is right, where one is wanted. False with *kept: the refusal is the
