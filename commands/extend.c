@@ -4,6 +4,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "commands/more.h"
+#include "lifecycle/moments.h"
 #include "lifecycle/states.h"
 #include "lifecycle/view.h"
 
@@ -26,10 +27,26 @@ static bool too_long(struct call *call, const struct environment *env, const str
                      duration_short(call, left - left % 60));
 }
 
-static bool read_time(struct call *call, const char *given, int64_t *more, struct error *err)
+/* How much longer than now it is to live: given as a length of time, or as the moment of its end by
+   the clock of who says so. */
+static bool read_time(struct call *call, const struct environment *env, const char *given,
+                      int64_t *more, struct error *err)
 {
-    return duration_parse(given, more, err) ||
-           error_set(err, ERROR_USAGE, "%s", text_mrkdwn(call, text_cut(call, err->text, 300)));
+    struct error ignored;
+    struct moment moment;
+    time_t end;
+    if (duration_parse(given, more, err))
+        return true;
+    if (!moment_parse(given, &moment, &ignored))
+        return error_set(err, ERROR_USAGE, "%s Or write when it ends: fri 18:00, 2026-12-01.",
+                         text_mrkdwn(call, text_cut(call, err->text, 300)));
+    if (!moment_time(call, call->db, &moment, call->person->zone, &end, err))
+        return false;
+    *more = (int64_t)(end - env->expires_at);
+    return *more > 0 ||
+           error_set(err, ERROR_USAGE, "%s lives longer than that already: %s more than until %s.",
+                     env->name, duration_text(call, -*more > 0 ? -*more : 1),
+                     text_mrkdwn(call, text_cut(call, given, 60)));
 }
 
 static bool extend_now(struct call *call, struct environment *env, int64_t more, struct error *err)
@@ -56,8 +73,9 @@ static bool extend(struct call *call, struct environment *env, const char *given
     struct more more = {.kind = "extend", .reason = reason};
     struct template *t;
     bool vote;
-    if (!call_may_or_owns(call, "extend", env, err) || !read_time(call, given, &more.wanted, err) ||
+    if (!call_may_or_owns(call, "extend", env, err) ||
         !lifecycle_possible(env, EVENT_EXTEND, err) ||
+        !read_time(call, env, given, &more.wanted, err) ||
         !template_from_json(call, env->template, env->template_copy, &t, err))
         return false;
     time_t ceiling = lifecycle_ceiling(env);
@@ -74,7 +92,14 @@ static bool prepare(struct call *call, const char *given, struct error *err)
 {
     struct error ignored;
     struct more more = {.kind = "extend"};
-    return !duration_parse(given, &more.wanted, &ignored) || more_prepare(call, &more, err);
+    struct environment *env;
+    bool typed = call->envelope->type == ENVELOPE_COMMAND;
+    bool read = db_begin(call->db, DB_READ_ONLY, &ignored) &&
+                (typed ? call_environment(call, ENVIRONMENT_READ, &env, &ignored)
+                       : call_environment_by_value(call, ENVIRONMENT_READ, &env, &ignored)) &&
+                read_time(call, env, given, &more.wanted, &ignored);
+    db_rollback(call->db);
+    return !read || more_prepare(call, &more, err);
 }
 
 bool extend_prepare(struct call *call, struct error *err)
@@ -92,7 +117,9 @@ bool extend_run(struct call *call, struct error *err)
 {
     const char *given = words_rest(call, call->words, 1);
     if (!words_item(call->words, 0) || !*given)
-        return error_set(err, ERROR_USAGE, "Say which and how much more: `%s extend NAME 4h`.",
+        return error_set(err, ERROR_USAGE,
+                         "Say which and how much more: `%s extend NAME 4h`, or until when: `extend "
+                         "NAME fri 18:00`.",
                          call->app->config->slack.command);
     struct environment *env;
     return call_environment(call, ENVIRONMENT_LOCK, &env, err) &&

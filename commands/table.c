@@ -85,8 +85,8 @@ const struct command commands[] = {
      .run = audit_run},
     {.name = "extend",
      .usage = "NAME TIME [--reason \"…\"] [--team T]",
-     .summary = "more time for an environment; the approvers are asked for what is beyond its "
-                "template",
+     .summary = "more time for an environment: so much, or until a moment (fri 18:00, 2026-12-01); "
+                "the approvers are asked for what is beyond its template",
      .example = "extend demo 4h",
      .options = more_options,
      .words = ANY_WORDS,

@@ -1,38 +1,20 @@
 #include "lifecycle/schedule.h"
 
+#include "base/moment.h"
 #include "base/text.h"
 #include "lifecycle/change.h"
 #include "lifecycle/say.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <talloc.h>
 
 /* ---- what is written ---- */
 
 static const char *const day_names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 enum { EVERY_DAY = 0x7f };
-
-/* "20:00", "8:05" to minutes; -1: it is no time of day. */
-static int minutes_of(const char *text)
-{
-    int hours = 0, minutes = 0, used = 0;
-    bool read = isdigit((unsigned char)*text) &&
-                sscanf(text, "%2d:%2d%n", &hours, &minutes, &used) == 2 && !text[used];
-    bool two = read && strlen(strchr(text, ':')) == 3 && isdigit((unsigned char)text[used - 2]);
-    return two && hours < 24 && minutes < 60 ? hours * 60 + minutes : -1;
-}
-
-static int day_of(const char *text, size_t length)
-{
-    for (int i = 0; i < 7; i++)
-        if (length >= 3 && strncasecmp(text, day_names[i], 3) == 0 &&
-            (length == 3 || strncasecmp(text + length - 3, "day", 3) == 0))
-            return i;
-    return -1;
-}
 
 /* "mon-fri", "sat,sun", "mon, wed-fri", "fri-mon", "daily"; 0: these are no days. */
 static unsigned days_of(const char *text)
@@ -42,13 +24,13 @@ static unsigned days_of(const char *text)
         return EVERY_DAY;
     for (const char *at = text; *at;) {
         size_t length = strcspn(at, ",- ");
-        int from = day_of(at, length), to = from;
+        int from = moment_weekday(at, length), to = from;
         at += length;
         at += strspn(at, " ");
         if (*at == '-') {
             at += 1 + strspn(at + 1, " ");
             length = strcspn(at, ",- ");
-            to = day_of(at, length);
+            to = moment_weekday(at, length);
             at += length + strspn(at + length, " ");
         }
         if (from < 0 || to < 0 || (*at && *at != ','))
@@ -75,8 +57,8 @@ bool schedule_parse(const cJSON *json, struct schedule *out, struct error *err)
 {
     const char *at = json_string_or_empty(json, "at"), *wake = json_string(json, "wake");
     const char *days = json_string(json, "days");
-    out->at = minutes_of(at);
-    out->wake = wake ? minutes_of(wake) : -1;
+    out->at = moment_minutes(at);
+    out->wake = wake ? moment_minutes(wake) : -1;
     out->days = days ? days_of(days) : EVERY_DAY;
     out->zone = json_string_or_empty(json, "zone");
     if (out->at < 0)

@@ -85,7 +85,8 @@ def test_it_goes_to_sleep_and_wakes_by_itself(company, tmp_path):
     c = company(templates=str(templates))
     c.eksctl.set_pace(create_seconds=0.4)
     c.serve()
-    ask(c, "U0DEV", "create small demo --nodes 1 --ttl 2h")
+    ask(c, "U0DEV", "create small demo --nodes 2 --ttl 2h")
+    c.approve("demo")
     row = ready(c, "demo")
     assert row["turn_at"] == turn(c, 1200, 0b11111, "Europe/Berlin", row["ready_at"])
     assert "It sleeps mon-fri at 20:00 and wakes at 08:00, Europe/Berlin" in ask(c, "U0DEV", "show demo")
@@ -106,15 +107,15 @@ def test_it_goes_to_sleep_and_wakes_by_itself(company, tmp_path):
     assert c.environment_row("demo")["turn_at"] == wakes
     c.database.query("UPDATE teams SET nodes = 20 WHERE name = 'payments' RETURNING 1")
     now_it_turns(c)
-    ready(c, "demo", 1)
+    ready(c, "demo", 2)
     said(c, "demo", "Its schedule wakes it")
 
     # A turn that comes while something else changes is taken afterwards.
     c.eksctl.set_pace(change_seconds=2)
-    ask(c, "U0DEV", "scale demo 2")
+    ask(c, "U0DEV", "scale demo 1")
     now_it_turns(c)
     c.wait_state("demo", "asleep", seconds=60)
-    assert c.environment_row("demo")["awake"]["nodes"] == 2
+    assert c.environment_row("demo")["awake"]["nodes"] == 1
 
 
 def test_a_schedule_of_its_own(company, tmp_path):
