@@ -1,10 +1,8 @@
 #include "approvals/people_watch.h"
 
-#include "base/bell.h"
 #include "base/log.h"
+#include "base/watcher.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <talloc.h>
 
 static const char CHANNEL[] = "envbot_people";
@@ -13,9 +11,7 @@ enum { WAIT_MS = 1000 };
 struct people_watch {
     const char *database_url;
     struct people *people;
-    pthread_t thread;
-    struct bell *bell; /* rung to stop */
-    _Atomic bool stopping;
+    struct watcher watcher;
 };
 
 bool people_tell(struct people *people, struct db *db, const char *change, struct error *err)
@@ -41,9 +37,9 @@ static void *watch_thread(void *user)
     struct db *db = db_new(ctx, watch->database_url, "envbot people", 0);
     db_on_notify(db, heard, watch->people);
     bool listening = db_listen(db, CHANNEL, &err);
-    while (!atomic_load(&watch->stopping)) {
+    while (!watcher_stopping(&watch->watcher)) {
         people_heard(watch->people, listening);
-        bool well = db_wait(db, watch->bell->fd, WAIT_MS);
+        bool well = db_wait(db, watch->watcher.bell->fd, WAIT_MS);
         if (listening && well)
             continue;
         /* What was said in between was not heard. */
@@ -61,19 +57,11 @@ struct people_watch *people_watch_start(const char *database_url, struct people 
     struct people_watch *watch = talloc_zero(NULL, struct people_watch);
     watch->database_url = database_url;
     watch->people = people;
-    watch->bell = bell_new(watch);
-    if (pthread_create(&watch->thread, NULL, watch_thread, watch) == 0)
-        return watch;
-    talloc_free(watch);
-    return NULL;
+    return watcher_start(&watch->watcher, watch_thread, watch) ? watch : NULL;
 }
 
 void people_watch_stop(struct people_watch *watch)
 {
-    if (!watch)
-        return;
-    atomic_store(&watch->stopping, true);
-    bell_ring(watch->bell);
-    pthread_join(watch->thread, NULL);
-    talloc_free(watch);
+    if (watch)
+        watcher_stop(&watch->watcher, watch);
 }

@@ -1,15 +1,13 @@
 #include "approvals/rules_watch.h"
 
-#include "base/bell.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/watcher.h"
 #include "lifecycle/say.h"
 #include "store/audit.h"
 
 #include <dirent.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +24,7 @@ enum { POLL_MS = 5000, RETRY_MS = 1000, QUIET_MS = 200, LONGEST_MS = 3000 };
 struct rules_watch {
     struct rules_watch_options options;
     struct metric *versions;
-    pthread_t thread;
-    struct bell *bell; /* rung to stop */
-    _Atomic bool stopping;
+    struct watcher watcher;
     int notify;              /* inotify's descriptor */
     char *stamp;             /* of the files as they were when they were read */
     struct rules_look *look; /* the last one; untold while the database is away */
@@ -175,7 +171,7 @@ static void reload(struct rules_watch *watch)
 static bool wait_for_change(struct rules_watch *watch, int timeout_ms)
 {
     struct pollfd fds[] = {{.fd = watch->notify, .events = POLLIN},
-                           {.fd = watch->bell->fd, .events = POLLIN}};
+                           {.fd = watch->watcher.bell->fd, .events = POLLIN}};
     char events[4096];
     if (poll(fds, 2, timeout_ms) <= 0 || !(fds[0].revents & POLLIN))
         return false;
@@ -184,7 +180,8 @@ static bool wait_for_change(struct rules_watch *watch, int timeout_ms)
 
 static void settle(struct rules_watch *watch)
 {
-    for (int waited = 0; waited < LONGEST_MS && !atomic_load(&watch->stopping); waited += QUIET_MS)
+    for (int waited = 0; waited < LONGEST_MS && !watcher_stopping(&watch->watcher);
+         waited += QUIET_MS)
         if (!wait_for_change(watch, QUIET_MS))
             return;
 }
@@ -225,12 +222,12 @@ static void *watch_thread(void *user)
     struct rules_watch *watch = user;
     void *ctx = talloc_new(NULL);
     struct db *db = db_new(ctx, watch->options.database_url, "envbot rules", RETRY_MS * 10);
-    while (!atomic_load(&watch->stopping)) {
+    while (!watcher_stopping(&watch->watcher)) {
         watch_path(watch);
         bool seen = wait_for_change(watch, watch->told ? POLL_MS : RETRY_MS);
         if (seen)
             settle(watch);
-        if (atomic_load(&watch->stopping))
+        if (watcher_stopping(&watch->watcher))
             break;
         if (files_changed(watch) || seen)
             reload(watch);
@@ -253,7 +250,6 @@ struct rules_watch *rules_watch_start(const struct rules_watch_options *options)
     /* On NULL: what its thread allocates must not meet what others allocate. */
     struct rules_watch *watch = talloc_zero(NULL, struct rules_watch);
     watch->options = *options;
-    watch->bell = bell_new(watch);
     watch->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     talloc_set_destructor(watch, close_watch);
     watch->versions = metrics_gauge(options->metrics, "envbot_rules",
@@ -265,18 +261,11 @@ struct rules_watch *rules_watch_start(const struct rules_watch_options *options)
     watch->told = true;
     watch->stamp = talloc_strdup(watch, ""); /* what changed since they were read is seen at once */
     show_version(watch);
-    if (pthread_create(&watch->thread, NULL, watch_thread, watch) == 0)
-        return watch;
-    talloc_free(watch);
-    return NULL;
+    return watcher_start(&watch->watcher, watch_thread, watch) ? watch : NULL;
 }
 
 void rules_watch_stop(struct rules_watch *watch)
 {
-    if (!watch)
-        return;
-    atomic_store(&watch->stopping, true);
-    bell_ring(watch->bell);
-    pthread_join(watch->thread, NULL);
-    talloc_free(watch);
+    if (watch)
+        watcher_stop(&watch->watcher, watch);
 }
