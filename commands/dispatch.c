@@ -140,6 +140,8 @@ static const char *answer_refusal(struct call *call, const struct error *why, bo
             return why->code == ERROR_INTERNAL ? "failed" : "refused";
         if (err.code == ERROR_CONFLICT && stored_reply(call) == 1)
             return "repeated";
+        /* It may stand in the way of itself: of what an earlier delivery of it did. */
+        unknown = unknown || why->code == ERROR_CONFLICT;
     }
     if (unknown)
         return answer_unknown(call);

@@ -32,6 +32,7 @@ class Checker:
         self.world, self.over, self.under_way = world, over, under_way
         self.acts = list(journal.acts)
         self.state = world.slack.state()
+        self.mails, self.refused = world.aws.mails(), world.slack.violations()
         self.stacks = world.eksctl.stacks()
         ask = world.database.query
         # In this order: the trail is at least as new as the audit, the table as the trail.
@@ -316,7 +317,7 @@ class Checker:
         """SES knows no number of ours: a mail whose sender died before it could note it may come twice."""
         doubted = {str(row["outbox"]) for row in self.world.database.query(
             "SELECT DISTINCT outbox FROM chaos.uncertain")}
-        mails = collections.Counter(self.mail_number(mail) for mail in self.world.aws.mails())
+        mails = collections.Counter(self.mail_number(mail) for mail in self.mails)
         for number, count in mails.items():
             if number not in self.outbox:
                 yield f"a mail says it is {number} of the outbox"
@@ -333,7 +334,7 @@ class Checker:
             next((v for k, v in mail["headers"] if k.lower() == "x-envbot-id"), None)
 
     def refused_by_slack(self):
-        for violation in self.world.slack.violations():
+        for violation in self.refused:
             yield str(violation)[:500]
 
     # -- 6. the audit's chain -------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -32,10 +33,11 @@ def look_for(tree, mistake, seed):
     try:
         if not tree.run(["make", "-j2", "all"]):
             return "DOES NOT BUILD", None
-        began = time.monotonic()
+        began, world = time.monotonic(), tree.path.with_name("world")
+        shutil.rmtree(world, ignore_errors=True)
         done = subprocess.run(
             ["/usr/bin/python3", "tests/chaos/chaos.py", "--minutes", str(MINUTES), "--seed", str(seed),
-             "--until-found", *mistake["found_by"], *shlex.split(mistake.get("options", ""))],
+             "--folder", world, "--until-found", *mistake["found_by"], *shlex.split(mistake.get("options", ""))],
             cwd=tree.path, capture_output=True, text=True,
             env={k: v for k, v in os.environ.items() if not k.startswith("ENVBOT_")})
         said = [line for line in re.findall(r"^VIOLATION (.*)$", done.stdout, re.MULTILINE)

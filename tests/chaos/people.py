@@ -54,7 +54,7 @@ class Acting:
         # least once", and people press again.
         act = {"at": asked_at, "answered_at": time.time(), "user": self.who.id, "kind": kind,
                "envelope": answer.get("envelope_id"), "outcome": answer["outcome"],
-               "acks": answer.get("acks") or [answer.get("ack")], **more}
+               "acks": answer.get("acks") or [], **more}
         if answer["outcome"] == "timeout" and self.chance.random() < 0.6:
             time.sleep(self.chance.uniform(0.1, 2))
             again = self.world.slack.call("/control/redeliver",

@@ -22,7 +22,8 @@ LAST = {"ready": {"ready", "warning", "extended", "scaled", "awake", "change-fai
         "lapsed": {"lapsed"}, "withdrawn": {"withdrawn"}, "denied": {"denied"}}
 # Said besides the story, at any time.
 ASIDE = {"mail-failed", "mail-missing", "nobody", "reminder", "escalated", "paused", "resumed",
-         "held-up", "votes-void"}
+         "held-up", "votes-void", "aws-waits", "aws-goes-on", "scheduled", "turn-skipped",
+         "change-asked", "change-denied", "change-lapsed", "change-withdrawn"}
 # How each step is told.
 TOLD = {"request": "requested", "request-without-approval": "requested", "approve": "approved",
         "deny": "denied", "withdraw": "withdrawn", "lapse": "lapsed", "ready": "ready",

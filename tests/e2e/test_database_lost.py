@@ -207,3 +207,20 @@ def test_jobs_are_started_after_the_launcher_lost_its_connection(gated):
     people.prepare("click")
     people.do("click")
     c.wait_state("demo", "ready", seconds=60)
+
+
+def test_who_stands_in_their_own_way_is_told_that_it_cannot_be_told(gated):
+    """What comes again finds its name taken, by what it did itself at first, and cannot look that up."""
+    c, gate = gated
+    answer = c.slack.type("U0DEV", "C0GEN", "create small demo")
+    c.settle()
+    held = gate.before("envbot handler", "INSERT INTO envelopes")
+    found = []
+    again = threading.Thread(target=lambda: found.append(c.slack.redeliver(answer["envelope_id"])))
+    again.start()
+    held.wait("the refusal is about to be kept")
+    gate.cut("envbot handler", shut=True)
+    gate.lift()
+    again.join(30)
+    gate.open()
+    assert CANNOT_TELL in found[0]["ack"]["text"], found
