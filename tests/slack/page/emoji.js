@@ -11,7 +11,7 @@ const EMOJI = {
   large_red_circle: "🔴", large_yellow_circle: "🟡", leftwards_arrow_with_hook: "↩️", link: "🔗",
   lock: "🔒", mag: "🔍", mailbox: "📫", memo: "📝", moneybag: "💰", money_with_wings: "💸",
   moon: "🌔", mute: "🔇", no_entry: "⛔", no_entry_sign: "🚫", ok: "🆗", ok_hand: "👌",
-  outbox_tray: "📤", package: "📦", page_facing_up: "📄", pause_button: "⏸️", pencil: "📝",
+  outbox_tray: "📤", package: "📦", page_facing_up: "📄", pause_button: "⏸️", pencil: "📝", pencil2: "✏️",
   point_right: "👉", pray: "🙏", question: "❓", raised_hand: "✋", recycle: "♻️",
   red_circle: "🔴", repeat: "🔁", robot_face: "🤖", rocket: "🚀", rotating_light: "🚨",
   scroll: "📜", seedling: "🌱", shield: "🛡️", slightly_smiling_face: "🙂", smile: "😄",
