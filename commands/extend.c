@@ -34,13 +34,13 @@ static bool read_time(struct call *call, const struct environment *env, const ch
 {
     struct error ignored;
     struct moment moment;
-    time_t end;
+    time_t end, now;
     if (duration_parse(given, more, err))
         return true;
     if (!moment_parse(given, &moment, &ignored))
         return error_set(err, ERROR_USAGE, "%s Or write when it ends: fri 18:00, 2026-12-01.",
                          text_mrkdwn(call, text_cut(call, err->text, 300)));
-    if (!moment_time(call, call->db, &moment, call->person->zone, &end, err))
+    if (!moment_time(call, call->db, &moment, call->person->zone, &end, &now, err))
         return false;
     *more = (int64_t)(end - env->expires_at);
     return *more > 0 ||

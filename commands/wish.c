@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "commands/quota_check.h"
+#include "lifecycle/moments.h"
 #include "lifecycle/states.h"
 #include "store/enrolments.h"
 #include "store/pauses.h"
@@ -120,14 +121,31 @@ bool wish_region(struct call *call, const char *given, struct wish *wish, struct
                      near ? near : "", near ? "`?" : "");
 }
 
+/* A length of time, or the moment of its end by the clock of who asks: then the length is what is
+   left until that. */
+static bool read_ttl(struct call *call, const char *given, struct wish *wish, struct error *err)
+{
+    struct error ignored;
+    struct moment moment;
+    time_t now;
+    if (duration_parse(given, &wish->ttl, err))
+        return true;
+    if (!moment_parse(given, &moment, &ignored))
+        return error_set(err, ERROR_USAGE, "%s Or write when it ends: 2026-12-01, \"fri 18:00\".",
+                         text_mrkdwn(call, text_cut(call, err->text, 300)));
+    if (!moment_time(call, call->db, &moment, call->person->zone, &wish->until, &now, err))
+        return false;
+    wish->ttl = (int64_t)(wish->until - now);
+    return wish->ttl > 0 || error_set(err, ERROR_USAGE, "%s is over already.",
+                                      text_mrkdwn(call, text_cut(call, given, 60)));
+}
+
 bool wish_ttl(struct call *call, const char *given, struct wish *wish, struct error *err)
 {
     const struct template *t = wish->template;
     wish->ttl = t->ttl_default;
-    if (given && *given && !duration_parse(given, &wish->ttl, err)) {
-        char *escaped = text_mrkdwn(call, text_cut(call, err->text, 300));
-        return error_set(err, ERROR_USAGE, "%s", escaped);
-    }
+    if (given && *given && !read_ttl(call, given, wish, err))
+        return false;
     if (wish->ttl > t->ttl_max)
         return error_set(err, ERROR_USAGE,
                          "%s is longer than %s allows: at most %s from when it is ready, "
@@ -243,6 +261,7 @@ static struct environment *to_environment(struct call *call, const struct wish *
     env->revision = 1;
     env->break_glass = wish->break_glass;
     env->ttl_seconds = wish->ttl;
+    env->until = wish->until;
     env->nodes = wish->resources.nodes;
     env->vcpus = wish->resources.vcpus;
     env->gpus = wish->resources.gpus;

@@ -18,6 +18,7 @@ struct wish {
     const char **approvers; /* their ids, where one-time codes are wanted and all are known; else
                                NULL */
     int64_t ttl;
+    time_t until;  /* the moment that was given as its end; 0: a length of time was */
     cJSON *given;  /* as typed: {"nodes": "3"} */
     cJSON *values; /* typed, with defaults */
     cJSON *cluster_config;

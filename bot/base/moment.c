@@ -91,9 +91,8 @@ bool moment_parse(const char *text, struct moment *out, struct error *err)
     }
     if (bad)
         return error_set(err, ERROR_USAGE, "%.40s is no day of the calendar.", word);
-    return ok ||
-           error_set(err, ERROR_USAGE,
-                     "“%.80s” is not a moment; write it like fri 18:00, tomorrow 9:30 or "
-                     "2026-12-01.",
-                     text);
+    return ok || error_set(err, ERROR_USAGE,
+                           "“%.80s” is not a moment; write it like fri 18:00, tomorrow 9:30 or "
+                           "2026-12-01.",
+                           text);
 }

@@ -7,8 +7,9 @@
 
 #include <time.h>
 
-/* zone: IANA's name; NULL: UTC. ERROR_USAGE where the zone is not known. */
+/* zone: IANA's name; NULL: UTC. *now: PostgreSQL's clock. ERROR_USAGE where the zone is not known.
+ */
 bool moment_time(const void *ctx, struct db *db, const struct moment *moment, const char *zone,
-                 time_t *out, struct error *err);
+                 time_t *out, time_t *now, struct error *err);
 
 #endif

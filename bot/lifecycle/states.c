@@ -198,6 +198,9 @@ static void set_times(struct environment *env, const struct transition *step, bo
     case EVENT_READY:
         env->ready_at = env->now;
         env->expires_at = env->now + (time_t)env->ttl_seconds;
+        /* A moment that is over already would leave nothing: then the length counts. */
+        if (env->until > env->now && env->until < env->expires_at)
+            env->expires_at = env->until;
         if (lifecycle_ceiling(env) && env->expires_at > lifecycle_ceiling(env))
             env->expires_at = lifecycle_ceiling(env);
         break;

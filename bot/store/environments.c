@@ -65,6 +65,7 @@ struct environment *environment_from_row(const void *ctx, const struct rows *row
     env->awake = rows_json(env, rows, row, "awake");
     env->schedule = rows_json(env, rows, row, "schedule");
     env->turn_at = moment(rows, row, "turn_at");
+    env->until = moment(rows, row, "until");
     env->now = moment(rows, row, "now");
     return env;
 }
@@ -185,12 +186,13 @@ bool environment_insert(struct db *db, struct environment *env, int64_t due_afte
         "INSERT INTO environments (team, name, cluster, region, owner_workspace, owner_id,"
         " owner_name, owner_mail, owner_zone, template, template_copy, parameters, reason, state,"
         " ttl_seconds, nodes, vcpus, gpus, hourly_usd, monthly_usd, tally, decided_at, due_at,"
-        " remind_at, break_glass, presented)"
+        " remind_at, break_glass, presented, until)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::json, $12::json, $13, $14,"
         " $15::bigint, $16::integer, $17::integer, $18::integer, $19::numeric, $20::numeric,"
         " $21::jsonb, CASE WHEN $14 = 'queued' THEN now() END,"
         " now() + make_interval(secs => $22::double precision),"
-        " now() + make_interval(secs => $23::double precision), $24::boolean, $25)"
+        " now() + make_interval(secs => $23::double precision), $24::boolean, $25,"
+        " to_timestamp($26::double precision))"
         " ON CONFLICT (cluster) WHERE ended_at IS NULL DO NOTHING"
         " RETURNING id, extract(epoch FROM created_at) AS created_at,"
         "  extract(epoch FROM due_at) AS due_at",
@@ -202,7 +204,8 @@ bool environment_insert(struct db *db, struct environment *env, int64_t due_afte
           talloc_asprintf(tmp, "%d", env->gpus), talloc_asprintf(tmp, "%.4f", env->hourly_usd),
           talloc_asprintf(tmp, "%.2f", env->monthly_usd),
           env->tally ? json_text(tmp, env->tally) : NULL, seconds(tmp, due_after),
-          seconds(tmp, remind_after), env->break_glass ? "t" : "f", env->presented));
+          seconds(tmp, remind_after), env->break_glass ? "t" : "f", env->presented,
+          seconds(tmp, env->until)));
     bool ok = rows != NULL;
     if (ok && rows_count(rows) == 0)
         ok = error_set(err, ERROR_CONFLICT, "The name %s is taken.", env->cluster);

@@ -38,6 +38,7 @@ struct environment {
                       else NULL */
     int nodes, vcpus, gpus;
     double hourly_usd, monthly_usd;
+    time_t until;    /* the moment that was asked for as the end; 0: a length of time was */
     cJSON *change;   /* the change under way (lifecycle/change.h), else NULL */
     cJSON *schedule; /* its own, in place of its template's (lifecycle/schedule.h); else NULL */
     time_t turn_at;  /* when it sleeps (ready) or wakes (asleep) next by it; 0: never */
@@ -79,7 +80,7 @@ bool environment_by_name(const void *ctx, struct db *db, const char *team, const
     "e.warned_seconds, e.reminded, extract(epoch FROM e.escalated_at) AS escalated_at, "           \
     "e.paused_seconds, e.question, e.break_glass, e.review, e.nodes, e.vcpus, e.gpus, "            \
     "e.hourly_usd, e.monthly_usd, e.change, e.awake, e.schedule, "                                 \
-    "extract(epoch FROM e.turn_at) AS turn_at, "                                                   \
+    "extract(epoch FROM e.turn_at) AS turn_at, extract(epoch FROM e.until) AS until, "             \
     "extract(epoch FROM now()) AS now, e.template_copy"
 struct environment *environment_from_row(const void *ctx, const struct rows *rows, int row);
 

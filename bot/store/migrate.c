@@ -37,6 +37,7 @@ MIGRATION(017, "017_circuits.sql");
 MIGRATION(018, "018_sweeps.sql");
 MIGRATION(019, "019_schedule.sql");
 MIGRATION(020, "020_change_requests.sql");
+MIGRATION(021, "021_until.sql");
 
 static const struct {
     int version;
@@ -63,6 +64,7 @@ static const struct {
     {18, "sweeps", migration_018},
     {19, "schedule", migration_019},
     {20, "change_requests", migration_020},
+    {21, "until", migration_021},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

@@ -45,3 +45,30 @@ def test_it_is_extended_until_a_moment(company):
     answer = c.slack.submit("U0DEV", view["view_id"], {"time": {"time": f"{day} 21:00"}}, wait=20)
     assert answer["outcome"] == "acked" and not answer["errors"], answer
     assert ends().replace(tzinfo=None) == datetime.datetime.combine(tomorrow, datetime.time(21, 0))
+
+
+def test_it_is_asked_for_until_a_moment(company):
+    c = company()
+    c.eksctl.set_pace(create_seconds=0.4)
+    c.serve()
+    tomorrow = (datetime.datetime.now(UTC) + datetime.timedelta(days=1)).date().isoformat()
+    for when, refusal in (("2026-01-01", "2026-01-01 is over already"),
+                          ("2026-02-30", "not a length of time"),
+                          ("2099-01-01", "is longer than small allows"),
+                          ("later", "Or write when it ends: 2026-12-01")):
+        assert refusal in (said := ask(c, "U0DEV", f"create small demo --ttl {when}")), said
+    assert c.environment_row("demo") is None
+    assert "You asked for *payments/demo*" in ask(c, "U0DEV", f'create small demo --ttl "{tomorrow} 18:00"')
+    c.approve("demo")
+    row = ready(c, "demo")
+    # It ends then, however long it waited for its approval and its creation.
+    zone = zoneinfo.ZoneInfo(row["owner_zone"])
+    assert row["expires_at"].astimezone(zone).replace(tzinfo=None).isoformat() == f"{tomorrow}T18:00:00"
+    assert row["expires_at"] < row["ready_at"] + datetime.timedelta(seconds=row["ttl_seconds"])
+
+    # Too late for that: then it has the time that it would have had.
+    ask(c, "U0DEV", f'create small late --ttl "{tomorrow} 18:00"')
+    c.database.query("UPDATE environments SET until = now() WHERE name = 'late' RETURNING 1")
+    c.approve("late")
+    row = ready(c, "late")
+    assert row["expires_at"] == row["ready_at"] + datetime.timedelta(seconds=row["ttl_seconds"])

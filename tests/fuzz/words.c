@@ -56,6 +56,7 @@ static void set_up(struct call *wish)
     wish->app = &app;
     wish->tools = &tools;
     wish->rules = rules;
+    wish->db = db_new(wish, "host=/nonexistent", "fuzz", 0); /* only a moment asks it */
     wish->person = &person;
 }
 
