@@ -162,6 +162,9 @@ def report(world, journal, trouble, checker, seconds):
           f"{world.database.one('SELECT sum(greatest(attempts - 1, 0)) FROM jobs')}; eksctl beside one of "
           f"another machine {sum('beside' in c for c in checker.calls)}; mails {len(mails)}, of these "
           f"repeated after a doubt {twice}", flush=True)
+    for row in world.database.query(
+            "SELECT count(*), result->>'cause_id' AS cause FROM jobs WHERE state = 'failed' GROUP BY 2"):
+        print(f"  {row['count']} jobs failed: {row['cause']}", flush=True)
 
 
 def main():

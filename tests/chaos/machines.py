@@ -42,7 +42,9 @@ class Machine:
         return words
 
     def environment(self, environment):
-        return {**environment, "FAKETIME_TIMESTAMP_FILE": self.clock, "FAKETIME_CACHE_DURATION": "1",
+        # What killed jobs leave goes with the rest.
+        return {**environment, "TMPDIR": os.path.dirname(self.clock),
+                "FAKETIME_TIMESTAMP_FILE": self.clock, "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
