@@ -119,9 +119,9 @@ static void ask_policy(void *ctx, const struct template *made)
 {
     struct error err = {0};
     struct policy policy = policy_read(made->source);
-    struct votes none = {.approvals = 0};
-    const char *needed;
-    if (policy.count < 1 || policy_met(ctx, &policy, &none, &needed) || !*needed ||
+    const struct policy_count nobody = {0};
+    struct policy_missing missing = policy_missing(&policy, &nobody);
+    if (policy.count < 1 || missing.all < 1 || !*policy_missing_text(ctx, &policy, &missing) ||
         made->ttl_default > made->ttl_max)
         abort();
     cJSON *values = template_values(ctx, made, json_object(ctx), &err);
