@@ -13,7 +13,9 @@ import time
 
 import audit
 import bolt
+import crowd
 import jobs
+import passes
 from statements import capture, pgbench, to_script
 from world import BUILD, World, cpu_seconds, memory_mb
 
@@ -105,6 +107,28 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def measure_jobs(options):
+    """What concerns jobs alone."""
+    world = World(max_connections="500")  # each job process has one
+    found = {"cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
+    try:
+        bot = world.serve()
+        world.generator.run("list", 1, count=1)  # the schema is there now
+        bot.stop()
+        found["click"] = jobs.clicks(world, options.clicks)
+        say("200 jobs at once")
+        found["crowd"] = crowd.at_once(world, 200)
+        say("jobs are killed")
+        found["take_over"] = [crowd.take_over(world, 20, lease) for lease in (5, 45)]
+        found["job"] = jobs.supervised(world)
+    finally:
+        world.stop()
+    say("long queues")
+    found["passes"] = passes.measure()
+    found["load_after"] = os.getloadavg()[0]
+    return found
+
+
 def measure(options):
     world = World()
     found = {"cores": os.cpu_count(), "load_before": os.getloadavg()[0]}
@@ -123,8 +147,6 @@ def measure(options):
             found[kind] = measure_kind(world, bot, kind, options)
         bot.stop()
         found |= bolt.measure(world, options, FLIGHTS)
-        found["click"] = jobs.clicks(world, options.clicks)
-        found["job"] = jobs.supervised(world)
         found["rules"] = rules()
         bot = world.serve()
         found["audit"] = audit.measure(world, bot, options.audit, options.rounds)
@@ -132,7 +154,7 @@ def measure(options):
         found["load_after"] = os.getloadavg()[0]
     finally:
         world.stop()
-    return found
+    return {**found, **measure_jobs(options), "load_before": found["load_before"]}
 
 
 # ---- the table ----
@@ -161,10 +183,35 @@ def print_kind(kind, found, theirs):
                 "1, 0.5, 0.33 at 16")
 
 
+def print_jobs(found):
+    row("approve click to the first eksctl",
+        f"p50 {found['click']['p50_ms']:.0f} ms, p99 {found['click']['p99_ms']:.0f} ms", "p99 100 ms")
+    print_memory("a supervised job", found["job"]["memory"], "3 MB")
+    many = found["crowd"]
+    print_memory(f"each of {many['jobs']} at once", many["memory"], "3 MB")
+    row("  all of them", f"{many['processes']} processes, {many['pss_sum']:.0f} MB PSS, "
+        f"{many['cpu_of_core']:.2f} of a core, the bot "
+        f"{many['bot_of_core']:.2f}; started within {many['all_started_s']:.0f} s")
+    for each in found["take_over"]:
+        row(f"a job's death to its take-over, lease {each['lease_s']} s",
+            f"p50 {each['p50_s']:.1f} s, at most {each['most_s']:.1f} s, beyond the lease "
+            f"{each['beyond_lease_s']:.1f} s ({each['jobs']} at once)")
+    for each in found["passes"]:
+        row(f"{each['queued']:,} queued, {each['finished']:,} finished",
+            f"launcher's pass {each['launcher_ms']:.2f} ms, clock's tick {each['clock_ms']:.2f} ms, each 5 s "
+            f"{each['every_5_s_ms']:.1f} ms; the bot {each['bot_of_core']:.3f} of a core")
+
+
 def print_table(found):
     print(f"\n{found['cores']} cores; load average {found['load_before']:.1f} before, "
           f"{found['load_after']:.1f} after\n")
     row("", "reached", "wanted")
+    if "echo" in found:
+        print_commands(found)
+    print_jobs(found)
+
+
+def print_commands(found):
     for in_flight, m in found["echo"].items():
         share = m["generator_cpu"] / m["seconds"]
         row(f"the generator against an echo, {in_flight} in flight",
@@ -195,9 +242,6 @@ def print_table(found):
         key: max(m["memory"][key] for kind in ("list", "create") for m in found[kind].values())
         for key in ("rss", "pss", "private")}, "15 MB")
     row("start to first ack", f"{found['first_ack_ms']:.0f} ms", "60 ms")
-    row("approve click to the first eksctl",
-        f"p50 {found['click']['p50_ms']:.0f} ms, p99 {found['click']['p99_ms']:.0f} ms", "p99 100 ms")
-    print_memory("a supervised job", found["job"]["memory"], "3 MB")
     bindings = found["rules"]
     row(f"access rules, {bindings['bindings']:,} bindings",
         f"read in {bindings['load_ms']:.0f} ms; a question {bindings['question_us']:.1f} µs, "
@@ -216,8 +260,9 @@ def main():
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--audit", type=int, default=1_000_000, help="rows of the audit")
     parser.add_argument("--handlers", type=int, default=8, help="connections of pgbench at most")
+    parser.add_argument("--jobs-only", action="store_true", help="measure what concerns jobs alone")
     options = parser.parse_args()
-    found = measure(options)
+    found = measure_jobs(options) if options.jobs_only else measure(options)
     with open(os.path.join(BUILD, "bench.json"), "w", encoding="utf-8") as file:
         json.dump(found, file, indent=1)
     print_table(found)

@@ -99,11 +99,12 @@ def wait_for(look, what, seconds=30):
 
 
 class World:
-    def __init__(self):
+    def __init__(self, **settings):
+        """settings: of postgresql.conf"""
         self.directory = os.path.join(BUILD, "bench", "run")
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
-        self.postgres = Postgres(durable=True)
+        self.postgres = Postgres(durable=True, **settings)
         self.postgres.start()
         self.database = self.postgres.make_database("envbot")
         self.generator = Generator()
