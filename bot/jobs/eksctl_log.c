@@ -1,8 +1,12 @@
 #include "jobs/eksctl_log.h"
 
+#include "base/duration.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <talloc.h>
+#include <time.h>
 
 static const struct {
     const char *icon;
@@ -156,9 +160,67 @@ static const char *title_of(const struct plan *plan, bool done)
     return "";
 }
 
+static const struct phase *phase_at(const struct plan *plan, int index)
+{
+    int at = first_phase(plan->kind) + index;
+    return index < PLAN_MOST && at < PHASES && strcmp(phases[at].kind, plan->kind) == 0
+               ? &phases[at]
+               : NULL;
+}
+
+const char *plan_phase_id(const struct plan *plan, int index)
+{
+    const struct phase *phase = phase_at(plan, index);
+    return phase ? phase->id : NULL;
+}
+
+const char *plan_phase_title(const struct plan *plan, int index)
+{
+    const struct phase *phase = phase_at(plan, index);
+    return phase ? phase->title : NULL;
+}
+
+int64_t plan_took(const struct plan *plan, int index)
+{
+    int64_t end = plan->ended;
+    for (int i = PLAN_MOST - 1; i > index; i--)
+        end = plan->began[i] ? plan->began[i] : end;
+    return plan->began[index] && end >= plan->began[index] ? end - plan->began[index] : -1;
+}
+
+char *plan_usual(const void *ctx, const struct plan *plan, int index)
+{
+    if (!plan->most[index])
+        return talloc_strdup(ctx, "");
+    char *least = duration_text(NULL, plan->least[index]);
+    char *most = duration_text(least, plan->most[index]);
+    char *text = strcmp(least, most) == 0 ? talloc_strdup(ctx, most)
+                                          : talloc_asprintf(ctx, "%s to %s", least, most);
+    talloc_free(least);
+    return text;
+}
+
+/* What is known of a phase's time. */
+static char *details_of(const void *ctx, const struct plan *plan, int index, bool over)
+{
+    int64_t took = over ? plan_took(plan, index) : -1;
+    if (took > 0)
+        return talloc_asprintf(ctx, "took %s", duration_text(ctx, took));
+    if (over || index != plan->current || !plan->began[index])
+        return talloc_strdup(ctx, "");
+    time_t began = (time_t)plan->began[index];
+    struct tm utc;
+    char since[16];
+    strftime(since, sizeof since, "%H:%M", gmtime_r(&began, &utc));
+    const char *usual = plan_usual(ctx, plan, index);
+    return talloc_asprintf(ctx, "since %s UTC%s%s%s", since, *usual ? ", usually " : "", usual,
+                           plan->slow ? "; longer than usual" : "");
+}
+
 cJSON *plan_json(const void *ctx, const struct plan *plan, bool done)
 {
     cJSON *json = json_object(ctx), *tasks = cJSON_CreateArray();
+    void *tmp = talloc_new(NULL);
     int first = first_phase(plan->kind);
     for (int i = first; i < PHASES && strcmp(phases[i].kind, plan->kind) == 0; i++) {
         int index = i - first;
@@ -170,8 +232,11 @@ cJSON *plan_json(const void *ctx, const struct plan *plan, bool done)
         json_set_string(task, "id", phases[i].id);
         json_set_string(task, "title", phases[i].title);
         json_set_string(task, "status", status);
+        json_set_string(task, "details",
+                        details_of(tmp, plan, index, done || index < plan->current));
         cJSON_AddItemToArray(tasks, task);
     }
+    talloc_free(tmp);
     json_set_string(json, "title", title_of(plan, done));
     json_set(json, "tasks", tasks);
     return json;

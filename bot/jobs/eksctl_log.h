@@ -5,6 +5,7 @@
 #include "base/json.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum eksctl_level {
     EKSCTL_INFO,
@@ -30,10 +31,22 @@ struct plan {
     const char *kind; /* "create" or "delete" */
     int current;      /* index of the phase under way; the ones before are complete */
     bool failed;
+    /* Each phase's: when it began (PostgreSQL's time, 0: it was left out), and between which
+       numbers of seconds it usually lasts (0: nobody knows). */
+    int64_t began[PLAN_MOST], ended, least[PLAN_MOST], most[PLAN_MOST];
+    bool slow; /* the phase under way takes longer than usual */
 };
+/* The phase's id and title; NULL when there is none. */
+const char *plan_phase_id(const struct plan *plan, int index);
+const char *plan_phase_title(const struct plan *plan, int index);
+/* How long a phase that is over took, in seconds; -1 when it was left out. */
+int64_t plan_took(const struct plan *plan, int index);
+/* "8 min to 12 min", or "" when nobody knows. */
+char *plan_usual(const void *ctx, const struct plan *plan, int index);
 /* Moves the plan on as the line tells; true when it changed. */
 bool plan_advance(struct plan *plan, const struct eksctl_line *line);
-/* As the view's plan: {title, tasks: [{id, title, status}]}, owned by ctx. */
+/* As the view's plan: {title, tasks: [{id, title, status, details}]}, owned by ctx. details: how
+   long it took, or since when and how long it usually does. */
 cJSON *plan_json(const void *ctx, const struct plan *plan, bool done);
 
 #endif

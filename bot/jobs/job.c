@@ -40,6 +40,11 @@ static cJSON *result_of(struct run *run, const char *outcome)
     json_set_string(result, "line", run->cause_line);
     json_set_string(result, "cause", run->env->cause);
     json_set_bool(result, "despite_error", run->exit_code != 0);
+    cJSON *phases = cJSON_CreateObject();
+    for (int i = 0; plan_phase_id(&run->plan, i); i++)
+        if (plan_took(&run->plan, i) >= 0)
+            json_set_number(phases, plan_phase_id(&run->plan, i), (double)plan_took(&run->plan, i));
+    json_set(result, "phases", phases);
     return result;
 }
 
@@ -187,6 +192,7 @@ static bool wanted_again(struct run *run)
 
 static bool write_end(struct run *run, enum outcome outcome, struct error *err)
 {
+    run->plan.ended = supervise_time(run);
     bool deletes = strcmp(run->job->kind, "delete") == 0;
     if (deletes && strcmp(run->env->state, "queued") == 0)
         return wanted_again(run);
@@ -265,6 +271,23 @@ static bool record_patiently(struct run *run, enum outcome outcome)
     }
 }
 
+/* The plan of this job, with what is known of how long its steps take. */
+static bool begin_plan(struct run *run, const void *ctx, struct error *err)
+{
+    run->plan = (struct plan){.kind = run->job->kind};
+    run->clock_at = run->phase_at = guard_clock();
+    run->database_at = run->env->now;
+    run->plan.began[0] = supervise_time(run);
+    struct rows *usual = job_usual(ctx, run->db, run->job->kind, run->env->template, err);
+    for (int row = 0; usual && row < rows_count(usual); row++)
+        for (int i = 0; plan_phase_id(&run->plan, i); i++)
+            if (strcmp(plan_phase_id(&run->plan, i), rows_text(usual, row, "phase")) == 0) {
+                run->plan.least[i] = rows_integer(usual, row, "least", 0);
+                run->plan.most[i] = rows_integer(usual, row, "most", 0);
+            }
+    return usual != NULL;
+}
+
 static bool begin(struct run *run, const void *ctx, int64_t id, struct error *err)
 {
     struct job_bounds bounds = {run->config->jobs.parallel, run->config->jobs.per_region,
@@ -285,7 +308,8 @@ static bool begin(struct run *run, const void *ctx, int64_t id, struct error *er
     run->deadline_at = guard_clock() + (run->config->jobs.deadline - had) * 1000;
     if (!environment_by_id(ctx, run->db, run->job->environment, ENVIRONMENT_LOCK, &run->env, err))
         return false;
-    run->plan = (struct plan){.kind = run->job->kind};
+    if (!begin_plan(run, ctx, err))
+        return false;
     bool starts = strcmp(run->job->kind, "create") == 0 && !run->job->cancel &&
                   transition_find(run->env->state, EVENT_START);
     supervise_plan(run, false);

@@ -1,5 +1,6 @@
 #include "jobs/supervise.h"
 
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "jobs/circuit.h"
@@ -81,6 +82,11 @@ static bool begin(struct run *run, struct error *err)
         return true;
     db_rollback(run->db);
     return false;
+}
+
+int64_t supervise_time(const struct run *run)
+{
+    return run->database_at + (guard_clock() - run->clock_at) / 1000;
 }
 
 cJSON *supervise_plan(struct run *run, bool done)
@@ -176,8 +182,11 @@ static void take_lines(struct run *run, char **buffer, bool all)
         take_line(run, at, &changed);
         at += strlen(at);
     }
-    if (changed)
+    if (changed) {
         run->phase_at = guard_clock();
+        run->plan.began[run->plan.current] = supervise_time(run);
+        run->plan.slow = false;
+    }
     if (db_commit(run->db, &err)) {
         char *rest = talloc_strdup(run->env, at);
         talloc_free(*buffer);
@@ -282,6 +291,35 @@ static enum run_end judge(struct run *run)
     return supervise_late(run) ? RUN_LATE : RUN_EXITED;
 }
 
+/* Where nobody knows how long it usually takes: half an hour, more than any step of eksctl's. */
+enum { SLOW_SECONDS = 1800 };
+
+/* Says once of a step that it takes unusually long. */
+static void tell_slow(struct run *run)
+{
+    struct plan *plan = &run->plan;
+    int64_t took = (guard_clock() - run->phase_at) / 1000, most = plan->most[plan->current];
+    int64_t bound = !most ? SLOW_SECONDS : most < 10 ? most + 10 : 2 * most;
+    struct error err;
+    if (plan->slow || took < bound || !begin(run, &err))
+        return;
+    void *tmp = talloc_new(NULL);
+    cJSON *extra = json_object(tmp);
+    char *usual = plan_usual(tmp, plan, plan->current);
+    json_set_string(extra, "step", plan_phase_title(plan, plan->current));
+    json_set_string(extra, "took", duration_text(tmp, took));
+    json_set_format(extra, "usual", *usual ? " (%s)" : "%s", usual);
+    json_set_string(extra, "most", duration_text(tmp, run->config->jobs.phase));
+    plan->slow = true;
+    job_progress(run->db, run->job, "running", supervise_plan(run, false));
+    say(run->db, run->env, "thread", "slow", extra);
+    say_redraw(run->db, run->env, "message");
+    if (!db_commit(run->db, &err))
+        log_warn("that it takes long could not be told", "env", run->env->cluster, "error",
+                 err.text);
+    talloc_free(tmp);
+}
+
 /* Until it has ended, by itself or by us. */
 static enum run_end watch(struct run *run, struct child *child)
 {
@@ -293,6 +331,8 @@ static enum run_end watch(struct run *run, struct child *child)
             reap(run, child);
         if (!child->exited && (end = judge(run)) != RUN_EXITED)
             break;
+        if (!child->exited)
+            tell_slow(run);
     }
     if (end == RUN_EXITED)
         return WIFSIGNALED(child->status) ? RUN_KILLED : RUN_EXITED;

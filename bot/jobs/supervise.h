@@ -19,6 +19,7 @@ struct run {
     char *home;
     char **environment; /* of eksctl */
     struct plan plan;
+    int64_t clock_at, database_at; /* guard_clock() and PostgreSQL's time of one moment */
     int64_t log_number;
     char *unwritten;           /* notes for the log, each with its newline; NULL: none */
     int guard;                 /* guard_start() */
@@ -58,6 +59,8 @@ bool supervise_late(const struct run *run);
 bool supervise_pause(struct run *run, int seconds);
 /* Runs eksctl to its end with input (may be NULL) on its stdin. */
 enum run_end supervise(struct run *run, char **arguments, const char *input, struct error *err);
+/* PostgreSQL's time now, in seconds, as far as our clock tells. */
+int64_t supervise_time(const struct run *run);
 /* The plan as it stands now, set on the environment and returned. While a failure is cleaned up,
    its message keeps the plan that shows where it stopped. */
 cJSON *supervise_plan(struct run *run, bool done);

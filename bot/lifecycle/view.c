@@ -188,6 +188,16 @@ static void add_plan(cJSON *view, const struct environment *env)
     json_set_bool(view, "plan_shown", shown);
 }
 
+/* What is being done, since when, and what comes next. */
+static void add_step(cJSON *view, const cJSON *task)
+{
+    const char *details = json_string_or_empty(task, "details");
+    const char *next = json_string_or_empty(task->next, "title");
+    json_set_format(view, "news", "Now: %s%s%s%s.%s%s%s", json_string_or_empty(task, "title"),
+                    *details ? " (" : "", details, *details ? ")" : "", *next ? " Next: " : "",
+                    next, *next ? "." : "");
+}
+
 /* One sentence for whoever cannot see the blocks: where it stands, and what that means for them. */
 static void add_news(cJSON *view, const struct environment *env)
 {
@@ -203,10 +213,9 @@ static void add_news(cJSON *view, const struct environment *env)
     else if (env->cause && *env->cause)
         json_set_string(view, "news", env->cause);
     else if (json_true(view, "plan_shown"))
-        cJSON_ArrayForEach (task, json_at(view, "plan.tasks")) {
+        cJSON_ArrayForEach (task, json_at(view, "plan.tasks"))
             if (strcmp(json_string_or_empty(task, "status"), "in_progress") == 0)
-                json_set_format(view, "news", "Now: %s.", json_string_or_empty(task, "title"));
-        }
+                add_step(view, task);
 }
 
 /* Which buttons make sense. Whether a person may press them is asked when they do. */

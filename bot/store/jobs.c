@@ -165,3 +165,19 @@ void job_again(struct db *db, const struct job *job, int64_t after_seconds, cons
               result ? json_text(tmp, result) : NULL));
     talloc_free(tmp);
 }
+
+struct rows *job_usual(const void *ctx, struct db *db, const char *kind, const char *template,
+                       struct error *err)
+{
+    return db_query(
+        ctx, db, err,
+        "SELECT key AS phase,"
+        " round(percentile_cont(0.1) WITHIN GROUP (ORDER BY value::numeric))::bigint AS least,"
+        " ceil(percentile_cont(0.9) WITHIN GROUP (ORDER BY value::numeric))::bigint AS most"
+        " FROM (SELECT j.result->'phases' AS phases FROM jobs j"
+        "  JOIN environments e ON e.id = j.environment"
+        "  WHERE j.kind = $1 AND e.template = $2 AND j.state = 'done' AND j.result ? 'phases'"
+        "  ORDER BY j.id DESC LIMIT 20) recent, jsonb_each_text(recent.phases)"
+        " GROUP BY key HAVING count(*) >= 3",
+        P(kind, template));
+}

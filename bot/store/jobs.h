@@ -52,4 +52,10 @@ void job_end(struct db *db, const struct job *job, enum job_event event, const c
    "failures" and "zones" are what the next claim is told. */
 void job_again(struct db *db, const struct job *job, int64_t after_seconds, const cJSON *result);
 
+/* How long the phases of such jobs usually take: rows (phase, least, most) in seconds, from the
+   last twenty of the kind and template that came to a good end; of a phase with fewer than three,
+   none. */
+struct rows *job_usual(const void *ctx, struct db *db, const char *kind, const char *template,
+                       struct error *err);
+
 #endif
