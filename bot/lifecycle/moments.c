@@ -18,12 +18,8 @@ bool moment_time(const void *ctx, struct db *db, const struct moment *moment, co
                  " ($2::date + make_interval(mins => $1::integer)) AT TIME ZONE z.name,"
                  " (date_trunc('day', now() AT TIME ZONE z.name)"
                  "  + make_interval(days => $3::integer, mins => $1::integer)) AT TIME ZONE z.name,"
-<<<<<<< HEAD
                  " next_turn($1::integer, $4::integer, z.name, now())))::bigint AS at,"
                  " extract(epoch FROM now())::bigint AS now"
-=======
-                 " next_turn($1::integer, $4::integer, z.name, now())))::bigint AS at"
->>>>>>> 76c2637 (Format)
                  " FROM pg_timezone_names z WHERE z.name = coalesce($5, 'UTC')",
                  P(talloc_asprintf(tmp, "%d", moment->minutes), date, ahead,
                    talloc_asprintf(tmp, "%u", moment->days), zone));
