@@ -88,7 +88,7 @@ bool change_request_view(const void *ctx, struct db *db, const char *place, cJSO
     if (!change_request_by_id(ctx, db, strtoll(place + strlen("change-"), NULL, 10), &request, err))
         return false;
     if (!request)
-        return error_set(err, ERROR_INTERNAL, "there is no change request at %s", place);
+        return error_set(err, ERROR_NOT_FOUND, "There is no change request at %s.", place);
     const cJSON *quota = json_at(request->tally, "quota");
     json_set(view, "request", request_json(request));
     json_set(view, "tally", cJSON_Duplicate(request->tally, true));

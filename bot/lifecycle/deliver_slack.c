@@ -175,8 +175,8 @@ static bool write_message(struct delivery *d)
 {
     struct error err = {0};
     d->values = deliver_values(d->ctx, d->sender, d->row, &err);
-    if (!d->values)
-        return lost(d, &err);
+    if (!d->values) /* what it is about may not exist; else the database is away */
+        return err.code == ERROR_NOT_FOUND ? ended(d, OUTCOME_PARKED, 0, err.text) : lost(d, &err);
     d->message = wording_slack(d->ctx, d->sender->wording, d->row->template, d->values, &err);
     if (!d->message && deliver_complete(d->ctx, d->sender, d->row, d->values))
         d->message = wording_slack(d->ctx, d->sender->wording, d->row->template, d->values, &err);

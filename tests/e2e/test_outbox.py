@@ -326,6 +326,11 @@ def test_each_message_stands_where_it_belongs_and_its_thread_under_it(world):
     id = world.environment()
     world.sql("""UPDATE environments SET template_copy =
               '{"title": "Small", "approval": {"escalate": {"channel": "C0LEADS"}}}'""")
+    world.sql("""INSERT INTO change_requests (id, environment, kind, wanted, before, after, reason,
+              workspace, user_id, user_name, tally, lapses_at) OVERRIDING SYSTEM VALUE VALUES
+              (7, %s, 'extend', 3600, 'now', 'then', '', 'T0ACME', 'U0DEV', 'developer',
+               '{"words": "Waiting for somebody", "line": "Waiting.", "any": false, "changed": ""}',
+               now() + interval '1 hour')""", id)
     world.redraw(id)
     stands = {"card": "C0PLAT", "card-escalated": "C0LEADS", "review": "C0PLAT",
               "change-7": "C0PLAT", "change-7-escalated": "C0LEADS"}
@@ -458,6 +463,10 @@ def test_what_cannot_be_delivered_is_parked_and_told(world):
     assert world.slack.said("C0PAY", thread=True) == ["y"]
     (told,) = world.slack.said("C0OPS")
     assert str(row) in told and "invalid_arguments" in told
+    row = world.add("redraw", f"change-99:{id}", id, "change-99", "change", {})
+    world.settle()
+    assert world.sql("SELECT parked, error FROM outbox WHERE id = %s", row) == [
+        (True, "There is no change request at change-99.")]
 
 
 def test_a_private_answer_goes_to_the_channel_or_the_person(world):
