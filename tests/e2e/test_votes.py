@@ -226,6 +226,7 @@ def test_any_difference_from_what_the_card_showed_makes_it_anew(company, tmp_pat
     # Of a version from before nobody knows what its card showed: what it says now is kept.
     ask(c, "U0DEV", "create small older")
     c.message("older", "card")
+    looked(c, "older")
     change(c, "presented = NULL", "older")
     assert vote(c, "U0APPR", "older").startswith("Your approval of older is counted.")
     change(c, "reason = 'another'", "older")
