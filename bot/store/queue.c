@@ -6,9 +6,10 @@
 #include <inttypes.h>
 #include <talloc.h>
 
-/* $1: so many of each line are looked at. $2: regions where so many run are left out. lines: each
-   team, region and whether new, found from one to the next through the index, without those that a
-   pause or a circuit holds; heads: the first of each; ranked: with their round. */
+/* $1: so many of each line are looked at, and no more than $3, how many may run for a team, leaves.
+   $2: regions where so many run are left out. lines: each team, region and whether new, found from
+   one to the next through the index, without those that a pause or a circuit holds; heads: the
+   first of each; ranked: with their round. */
 #define QUEUE                                                                                      \
     "WITH RECURSIVE every_line (team, region, new) AS ("                                           \
     "  (SELECT team, region, (kind <> 'delete' AND started_at IS NULL) FROM jobs"                  \
@@ -27,7 +28,8 @@
     "  (SELECT id, environment, team, region, l.new, not_before FROM jobs"                         \
     "   WHERE state = 'queued' AND team = l.team AND region = l.region"                            \
     "    AND (kind <> 'delete' AND started_at IS NULL) = l.new AND not_before <= now()"            \
-    "   ORDER BY not_before, id LIMIT $1::bigint) h),"                                             \
+    "   ORDER BY not_before, id LIMIT greatest(0, least($1::bigint, $3::bigint"                    \
+    "    - (SELECT count(*) FROM running r WHERE r.team = l.team)))) h),"                          \
     " ranked AS (SELECT h.*, t.served_at, row_number() OVER"                                       \
     "   (PARTITION BY team ORDER BY new, not_before, id) AS round"                                 \
     "  FROM heads h LEFT JOIN turns t USING (team))"
@@ -78,14 +80,14 @@ void queue_place_ask(const void *ctx, struct db *db, const char *environment, st
            QUEUE
            " SELECT $1::bigint AS counted,"
            "  (SELECT place - 1 FROM (SELECT environment, row_number() OVER (ORDER BY " IN_TURN
-           "    ) AS place FROM ranked) all_lines WHERE environment = $3::bigint) AS before,"
+           "    ) AS place FROM ranked) all_lines WHERE environment = $4::bigint) AS before,"
            "  (SELECT count(*) FROM running) AS running,"
            "  (SELECT count(*) FROM running r WHERE r.region = j.region) AS region_runs,"
            "  (SELECT count(*) FROM running r WHERE r.team = j.team) AS team_runs,"
            "  coalesce(trouble_before = fence + 1, false) AS held_up"
-           " FROM jobs j WHERE environment = $3::bigint AND state = 'queued'"
+           " FROM jobs j WHERE environment = $4::bigint AND state = 'queued'"
            "  AND not_before <= now()",
-           P("20", "1000000", environment));
+           P("20", "1000000", "1000000", environment));
 }
 
 struct queue_place queue_place_from_row(const struct rows *rows)
@@ -114,7 +116,7 @@ struct rows *queue_drawn_before(const void *ctx, struct db *db, struct error *er
                           "  AND NOT EXISTS (SELECT FROM outbox o WHERE o.sent_at IS NULL"
                           "   AND NOT o.parked AND o.conversation = 'env:' || environment"
                           "   AND o.kind = 'redraw' AND o.place = 'message')",
-                    P("20", "1000000"));
+                    P("20", "1000000", "1000000"));
 }
 
 void queue_took_ask(const void *ctx, struct db *db, const char *template, struct rows **rows)
