@@ -41,6 +41,19 @@ static void keep_some_glass(cJSON *values)
     json_set_format(values, "more", more > 0 ? "and %d more: `--csv` has them all" : "", more);
 }
 
+/* What could not be deleted, a line each, in one block. */
+static void word_quarantine(struct call *call, cJSON *values)
+{
+    char *text = talloc_strdup(call, "");
+    const cJSON *item;
+    cJSON_ArrayForEach (item, json_at(values, "quarantine"))
+        text = talloc_asprintf_append(
+            text, "*%s/%s* in %s, up to %s an hour\n", json_string_or_empty(item, "team"),
+            json_string_or_empty(item, "name"), json_string_or_empty(item, "region"),
+            json_string_or_empty(item, "hourly"));
+    json_set_string(values, "quarantine_words", text_cut(call, text, 2800));
+}
+
 /* The numbers as people read them, beside the numbers for the chart. */
 static cJSON *readable(struct call *call, const cJSON *report)
 {
@@ -58,6 +71,7 @@ static cJSON *readable(struct call *call, const cJSON *report)
     json_set_format(values, "total_environments", "%.0f",
                     json_number(report, "total.environments", 0));
     keep_some_glass(values);
+    word_quarantine(call, values);
     json_set_string(values, "text", report_text(call, report));
     /* A chart takes at most 20 points, and one without any height shows nothing. */
     json_set_bool(values, "chart", cost >= 0.01 && cJSON_GetArraySize(teams) <= 20);

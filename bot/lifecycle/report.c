@@ -117,6 +117,26 @@ static bool add_glass(const void *ctx, struct db *db, const char *month, const c
     return rows != NULL;
 }
 
+/* Adds what could not be deleted and goes on costing, with what that is an hour. */
+static bool add_stuck(const void *ctx, struct db *db, const char *team, cJSON *list,
+                      struct error *err)
+{
+    struct rows *rows = db_query(ctx, db, err,
+                                 "SELECT name, region, hourly_usd FROM environments"
+                                 " WHERE ended_at IS NULL AND stuck AND team = $1 ORDER BY id",
+                                 P(team));
+    for (int i = 0; rows && i < rows_count(rows); i++) {
+        cJSON *item = cJSON_CreateObject();
+        json_set_string(item, "team", team);
+        json_set_string(item, "name", rows_text(rows, i, "name"));
+        json_set_string(item, "region", rows_text(rows, i, "region"));
+        json_set_format(item, "hourly", "$%s",
+                        text_money(ctx, rows_number(rows, i, "hourly_usd", 0), true));
+        cJSON_AddItemToArray(list, item);
+    }
+    return rows != NULL;
+}
+
 static void add(cJSON *total, const char *key, double amount)
 {
     json_set_number(total, key, json_number(total, key, 0) + amount);
@@ -135,9 +155,12 @@ cJSON *report_read(const void *ctx, struct db *db, const char *given, const char
     json_set(report, "teams", list);
     json_set(report, "total", total);
     json_set(report, "glass", glass);
+    cJSON *stuck = cJSON_CreateArray();
+    json_set(report, "quarantine", stuck);
     for (; *teams; teams++) {
         struct rows *rows = ask(ctx, db, month, *teams, err);
-        if (!rows || !add_glass(ctx, db, month, *teams, glass, err))
+        if (!rows || !add_glass(ctx, db, month, *teams, glass, err) ||
+            !add_stuck(ctx, db, *teams, stuck, err))
             return NULL;
         cJSON *row = cJSON_CreateObject();
         json_set_string(row, "team", *teams);
@@ -247,6 +270,19 @@ static char *glass_text(const void *ctx, const cJSON *report)
     return text;
 }
 
+static char *stuck_text(const void *ctx, const cJSON *report)
+{
+    char *text = talloc_strdup(ctx, "");
+    const cJSON *item;
+    cJSON_ArrayForEach (item, json_at(report, "quarantine"))
+        text = talloc_asprintf_append(
+            text, "%s%s/%s in %s, up to %s an hour\n",
+            *text ? "" : "\nCould not be deleted, and goes on costing:\n",
+            json_string_or_empty(item, "team"), json_string_or_empty(item, "name"),
+            json_string_or_empty(item, "region"), json_string_or_empty(item, "hourly"));
+    return text;
+}
+
 char *report_text(const void *ctx, const cJSON *report)
 {
     static const char *const columns[] = {"environments_text", "hours_text", "cost_text",
@@ -265,5 +301,6 @@ char *report_text(const void *ctx, const cJSON *report)
                                           json_string_or_empty(row, columns[i]));
         text = talloc_strdup_append(text, "\n");
     }
-    return talloc_strdup_append(text, glass_text(ctx, report));
+    text = talloc_strdup_append(text, glass_text(ctx, report));
+    return talloc_strdup_append(text, stuck_text(ctx, report));
 }

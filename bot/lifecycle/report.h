@@ -7,7 +7,8 @@
 /* month: "2026-11", or NULL for the present one. teams: which to report, NULL-terminated. Returns
    {month, teams: [{team, environments, hours, cost, approvals, denied, median_wait (seconds, -1:
    none), limit (USD a month, -1: none), used_percent}], total: {…}, glass: [{team, name, by,
-   reason, reviewed ("seen by approver", "not reviewed")}]: what was started by breaking the glass}
+   reason, reviewed ("seen by approver", "not reviewed")}]: what was started by breaking the glass,
+   quarantine: [{team, name, region, hourly}]: what could not be deleted}
    owned by ctx. median_wait is of the approvals. Cost is an estimate: the hours an environment ran
    in the month times its hourly price. */
 cJSON *report_read(const void *ctx, struct db *db, const char *month, const char *const *teams,

@@ -78,6 +78,7 @@ static const char *const others[] = {
     "took",
     "usual",
     "most",
+    "quarantine_words",
 };
 enum { OTHERS = sizeof others / sizeof *others, KNOWN_MOST = 200 };
 

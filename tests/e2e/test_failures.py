@@ -290,6 +290,8 @@ def test_what_cannot_be_deleted_is_tried_again_then_told_to_the_operators_and_st
     assert "DependencyViolation" in told[0] and "an hour" in told[0] and "an hour" in stuck["text"]
     listed = c.slack.type("U0DEV", "C0GEN", "list", wait=20)["shown"][0]["text"]
     assert "payments/sticky could not be deleted completely" in listed
+    report = c.run("report", "payments").stdout
+    assert "goes on costing:\npayments/sticky in eu-central-1, up to $" in report, report
     # It still holds its place in the quota; and a person's word tries once more.
     assert c.database.one("SELECT count(*) FROM environments WHERE ended_at IS NULL") == 1
     c.slack.type("U0DEV", "C0GEN", "delete sticky", wait=20)
