@@ -63,9 +63,8 @@ class MachineBot(Bot):
         return self
 
 
-def forget_clocks(pids):
+def forget_clocks():
     """What libfaketime leaves of processes that were killed."""
-    for pid in pids:
-        for path in (f"/dev/shm/faketime_shm_{pid}", f"/dev/shm/sem.faketime_sem_{pid}"):
-            if os.path.exists(path):
-                os.unlink(path)
+    for path in glob.glob("/dev/shm/faketime_shm_*") + glob.glob("/dev/shm/sem.faketime_sem_*"):
+        if not os.path.exists(f"/proc/{path.rpartition('_')[2]}"):
+            os.unlink(path)

@@ -193,5 +193,5 @@ class World:
             self.company.stop()
         if self.wire:
             self.wire.close()
-            forget_clocks({entry[2] for entry in self.wire.backends})
+        forget_clocks()
         self.postgres.remove()
