@@ -74,8 +74,9 @@ def test_a_pause_stops_what_is_new_and_tells_who_and_why(company):
     c.wait_state("old", "deleted")
     for bot in c.bots:
         c.slack.wait_for(lambda: "envbot_paused 1" in bot.get("/metrics")[1], "the gauge is 1", 30)
-        status, text = bot.get("/readyz")
-        assert status == 200 and WHY in json.loads(text)["provisioning"]["reason"]
+        page = c.slack.wait_for(lambda: "reason" in (p := json.loads(bot.get("/readyz")[1]))["provisioning"]
+                                and p, "/readyz says why", 30)
+        assert page["ready"] and WHY in page["provisioning"]["reason"]
     # nothing new has begun meanwhile
     for name in ("free", "asked"):
         assert c.environment_row(name)["state"] == "queued"
