@@ -11,8 +11,7 @@
 
 /* Far below PIPE_BUF, so that it comes whole or not at all. */
 struct order {
-    int64_t until, grace;
-    pid_t group;
+    int64_t until, grace, group; /* no padding: what is written is all known */
 };
 
 int64_t guard_clock(void)
@@ -48,11 +47,11 @@ static void watch(int orders)
             else if (got >= 0 || errno != EINTR)
                 break;
         } else if (order.group && guard_clock() >= order.until) {
-            end_group(order.group, order.grace);
+            end_group((pid_t)order.group, order.grace);
             order.group = 0;
         }
     }
-    end_group(order.group, order.grace);
+    end_group((pid_t)order.group, order.grace);
 }
 
 int guard_start(void)
