@@ -30,7 +30,7 @@ DRIVERS := $(patsubst tests/drivers/%.c,$(BUILD)/drivers/%,$(wildcard tests/driv
 
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all programs help deps deps-test deps-check demo demo-reset tour test unit e2e check lint asan \
-        tsan leaks mutants fuzz fuzzers \
+        tsan leaks past mutants fuzz fuzzers \
         rbac-million race bench chaos chaos-short chaos-mistakes clean format
 
 all: $(BUILD)/envbot ## build build/envbot
@@ -125,7 +125,7 @@ test: deps-test ## build, and run all tests
 
 check: deps-check ## lint, all tests with sanitizers, a story under valgrind, a race, a little fuzzing
 	@$(MAKE) --no-print-directory lint asan tsan leaks chaos-short
-	@$(MAKE) --no-print-directory race
+	@$(MAKE) --no-print-directory race past
 	@$(MAKE) --no-print-directory fuzz RUNS=20000
 
 programs: all $(UNIT) $(DRIVERS)
@@ -165,6 +165,9 @@ ROUNDS := 100
 race: ## fifty people approve and deny at once through three bots (ROUNDS=100)
 	@ENVBOT_ROUNDS=$(ROUNDS) $(MAKE) --no-print-directory e2e WORKERS=1 \
 	    TESTS=tests/e2e/test_attacks_race.py
+
+past: ## what a million environments of the past cost (a test run has fewer)
+	@ENVBOT_PAST=1000000 $(MAKE) --no-print-directory e2e WORKERS=1 TESTS=tests/e2e/test_past.py
 
 rbac-million: $(DRIVERS) ## ask the access rules a million questions, beside a second evaluator
 	@ENVBOT_BUILD=$(abspath $(BUILD)) nice /usr/bin/python3 tests/rbac/compare.py --pairs 1000000
