@@ -174,10 +174,12 @@ struct rows *job_usual(const void *ctx, struct db *db, const char *kind, const c
         "SELECT key AS phase,"
         " round(percentile_cont(0.1) WITHIN GROUP (ORDER BY value::numeric))::bigint AS least,"
         " ceil(percentile_cont(0.9) WITHIN GROUP (ORDER BY value::numeric))::bigint AS most"
-        " FROM (SELECT j.result->'phases' AS phases FROM jobs j"
-        "  JOIN environments e ON e.id = j.environment"
-        "  WHERE j.kind = $1 AND e.template = $2 AND j.state = 'done' AND j.result ? 'phases'"
-        "  ORDER BY j.id DESC LIMIT 20) recent, jsonb_each_text(recent.phases)"
+        " FROM (SELECT phases FROM (SELECT id FROM environments WHERE template = $2"
+        "   AND ready_at IS NOT NULL AND started_at IS NOT NULL ORDER BY ready_at DESC LIMIT 40) e"
+        "  CROSS JOIN LATERAL (SELECT j.result->'phases' AS phases FROM jobs j"
+        "   WHERE j.environment = e.id AND j.kind = $1 AND j.state = 'done'"
+        "   AND j.result ? 'phases' ORDER BY j.id DESC LIMIT 1) last LIMIT 20) recent,"
+        " jsonb_each_text(recent.phases)"
         " GROUP BY key HAVING count(*) >= 3",
         P(kind, template));
 }

@@ -24,9 +24,10 @@ FROM (SELECT g, date_trunc('month', now()) - interval '1 day'
  FROM generate_series(1, {rows}) g) past""",
     "jobs": """
 INSERT INTO jobs (id, environment, kind, state, region, created_at, not_before, started_at,
- finished_at, attempts, fence)
+ finished_at, attempts, fence, result)
 OVERRIDING SYSTEM VALUE
-SELECT g, g, 'create', 'done', 'eu-central-1', at, at, at, at + interval '15 min', 1, 1
+SELECT g, g, 'create', 'done', 'eu-central-1', at, at, at, at + interval '15 min', 1, 1,
+ '{"phases": {"cluster": 600, "nodes": 240}}'
 FROM (SELECT g, date_trunc('month', now()) - interval '1 day'
   - (({rows}::bigint - g) * interval '3 years' / {rows}) AS at
  FROM generate_series(1, {rows}) g) past""",
