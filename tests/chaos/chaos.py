@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Plays a company while everything around it breaks, and verifies what came of it. See README.md.
 
-    chaos.py [--seed N] [--minutes M] [--folder DIR] …
+    chaos.py [--seed N] [--minutes M] …
 
 Exit code 0: nothing was wrong; 1: something was; its sentences say what, the folder is kept.
 """
@@ -180,11 +180,9 @@ def main():
     parser.add_argument("--until-found", nargs="*", metavar="RULE",
                         help="look meanwhile what these rules find, and end at once")
     parser.add_argument("--only", nargs="*", help="only these kinds of trouble")
-    parser.add_argument("--folder", help="where it lives; a new one in /tmp if not given")
     options = parser.parse_args()
     print(f"SEED={options.seed} MINUTES={options.minutes:g}", flush=True)
-    folder = options.folder or tempfile.mkdtemp(prefix="envbot-chaos-", dir="/tmp")
-    os.makedirs(folder, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="envbot-chaos-", dir="/tmp")
     wrong, _ = play(options, folder)
     for sentence in wrong:
         print(f"VIOLATION {sentence}")

@@ -33,16 +33,17 @@ def look_for(tree, mistake, seed):
     try:
         if not tree.run(["make", "-j2", "all"]):
             return "DOES NOT BUILD", None
-        began, world = time.monotonic(), tree.path.with_name("world")
-        shutil.rmtree(world, ignore_errors=True)
+        began = time.monotonic()
         done = subprocess.run(
             ["/usr/bin/python3", "tests/chaos/chaos.py", "--minutes", str(MINUTES), "--seed", str(seed),
-             "--folder", world, "--until-found", *mistake["found_by"], *shlex.split(mistake.get("options", ""))],
+             "--until-found", *mistake["found_by"], *shlex.split(mistake.get("options", ""))],
             cwd=tree.path, capture_output=True, text=True,
             env={k: v for k, v in os.environ.items() if not k.startswith("ENVBOT_")})
         said = [line for line in re.findall(r"^VIOLATION (.*)$", done.stdout, re.MULTILINE)
                 if line.partition(":")[0] in mistake["found_by"]]
         tree.log.write(done.stdout + done.stderr)
+        for folder in re.findall(r"everything is in (/tmp/envbot-chaos-\w+)$", done.stdout, re.MULTILINE):
+            shutil.rmtree(folder, ignore_errors=True)
         return (said[0] if said else None), time.monotonic() - began
     finally:
         path.write_text(text, encoding="utf-8")
