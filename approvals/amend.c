@@ -76,10 +76,37 @@ bool amend_plan(const void *ctx, const struct environment *env, const struct tem
     return true;
 }
 
+/* No larger than most; a missing one stays missing. */
+static void lower(cJSON *object, const char *key, double most)
+{
+    if (json_number(object, key, most) > most)
+        json_set_number(object, key, most);
+}
+
+/* Who makes it smaller means it: from then on its own copy of the template allows no more without
+   another approval (commands/more.h). */
+static void bind(struct environment *env, const struct amendment *a)
+{
+    cJSON *ttl = cJSON_GetObjectItemCaseSensitive(env->template_copy, "ttl");
+    cJSON *nodes = cJSON_GetObjectItemCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(env->template_copy, "parameters"), "nodes");
+    int64_t before = json_integer(env->parameters, "nodes", 0);
+    int64_t after = json_integer(a->parameters, "nodes", before);
+    if (a->ttl_seconds < env->ttl_seconds && cJSON_IsObject(ttl)) {
+        json_set_string(ttl, "default", duration_short(env, a->ttl_seconds));
+        json_set_string(ttl, "max", duration_short(env, a->ttl_seconds));
+    }
+    if (after < before && cJSON_IsObject(nodes)) {
+        json_set_number(nodes, "max", (double)after);
+        lower(nodes, "default", (double)after);
+    }
+}
+
 static void write_values(struct matter *matter, const struct amendment *a, const cJSON *quota,
                          struct db *db)
 {
     struct environment *env = matter->env;
+    bind(env, a);
     env->parameters = json_own(env, cJSON_Duplicate(a->parameters, true));
     env->ttl_seconds = a->ttl_seconds;
     env->nodes = a->after.nodes;

@@ -21,7 +21,8 @@ bool amend_plan(const void *ctx, const struct environment *env, const struct tem
 
 /* Makes it so, inside the caller's transaction, the rows of team and environment locked: a new
    revision without anybody's vote, shown on the cards; the requester and those whose votes are void
-   are told, and the audit. quota: {before, after} for the card. */
+   are told, and the audit. Fewer nodes and less time become the bounds of its copy of the template.
+   quota: {before, after} for the card. */
 bool amend_make(const void *ctx, const struct approver *me, struct matter *matter,
                 const struct amendment *amendment, const cJSON *quota, struct error *err);
 

@@ -224,11 +224,12 @@ void environment_write_values(struct db *db, const struct environment *env)
     db_send(db,
             "UPDATE environments SET parameters = $2::json, ttl_seconds = $3::bigint,"
             " nodes = $4::integer, vcpus = $5::integer, gpus = $6::integer,"
-            " hourly_usd = $7::numeric, monthly_usd = $8::numeric WHERE id = $1::bigint",
+            " hourly_usd = $7::numeric, monthly_usd = $8::numeric, template_copy = $9::json"
+            " WHERE id = $1::bigint",
             P(talloc_asprintf(tmp, "%" PRId64, env->id), json_text(tmp, env->parameters),
               talloc_asprintf(tmp, "%" PRId64, env->ttl_seconds),
               talloc_asprintf(tmp, "%d", env->nodes), talloc_asprintf(tmp, "%d", env->vcpus),
               talloc_asprintf(tmp, "%d", env->gpus), talloc_asprintf(tmp, "%.4f", env->hourly_usd),
-              talloc_asprintf(tmp, "%.2f", env->monthly_usd)));
+              talloc_asprintf(tmp, "%.2f", env->monthly_usd), json_text(tmp, env->template_copy)));
     talloc_free(tmp);
 }

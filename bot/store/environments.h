@@ -105,7 +105,7 @@ struct team_use team_use_from_row(const struct rows *rows, int row);
 bool environment_insert(struct db *db, struct environment *env, int64_t due_after,
                         int64_t remind_after, struct error *err);
 
-/* Queued: the row's parameters, time and what it reserves are env's. */
+/* Queued: the row's parameters, time, copy of the template and what it reserves are env's. */
 void environment_write_values(struct db *db, const struct environment *env);
 
 #endif

@@ -81,6 +81,12 @@ def test_an_approver_lowers_what_was_asked_for_and_the_requester_is_told(company
     c.wait_state("demo", "ready", seconds=60)
     assert c.environment_row("demo")["seen"]["nodes"] == 2
 
+    # What was lowered is a bound: beyond it the approvers are asked again.
+    for text in ("scale demo 3", "extend demo 1h"):
+        assert "can be approved by" in ask(c, "U0DEV", text), text
+        assert "taken back" in ask(c, "U0DEV", "withdraw demo")
+    assert c.environment_row("demo")["nodes"] == 2
+
     # A form that is still open comes too late.
     errors = send(c, "U0APPR3", late, fill(nodes=1))
     assert "demo was already approved by approver, " in str(errors), errors
