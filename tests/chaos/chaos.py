@@ -174,8 +174,8 @@ def main():
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--bots", type=int, default=3)
     parser.add_argument("--pace", type=float, default=3, help="seconds that AWS takes for a cluster")
-    parser.add_argument("--hurry", type=float, default=1.2, help="acts a person and minute")
-    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two troubles")
+    parser.add_argument("--hurry", type=float, default=3, help="acts a person and minute")
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds between two troubles")
     parser.add_argument("--quiet", type=float, default=240, help="seconds to come to rest")
     parser.add_argument("--until-found", nargs="*", metavar="RULE",
                         help="look meanwhile what these rules find, and end at once")
