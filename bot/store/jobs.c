@@ -178,7 +178,7 @@ struct rows *job_usual(const void *ctx, struct db *db, const char *kind, const c
         "   AND ready_at IS NOT NULL AND started_at IS NOT NULL ORDER BY ready_at DESC LIMIT 40) e"
         "  CROSS JOIN LATERAL (SELECT j.result->'phases' AS phases FROM jobs j"
         "   WHERE j.environment = e.id AND j.kind = $1 AND j.state = 'done'"
-        "   AND j.result ? 'phases' ORDER BY j.id DESC LIMIT 1) last LIMIT 20) recent,"
+        "   AND j.result ? 'phases' ORDER BY j.id DESC LIMIT 20) latest LIMIT 20) recent,"
         " jsonb_each_text(recent.phases)"
         " GROUP BY key HAVING count(*) >= 3",
         P(kind, template));

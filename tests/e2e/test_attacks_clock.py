@@ -136,7 +136,7 @@ def test_where_the_databases_clock_jumps_nothing_counts_twice(company, tmp_path,
     server, clock = moved
     c = company(server=server, templates=templates(tmp_path), slack_arguments=["--relaxed-limits"],
                 teams=TEAMS,
-                options={"approvals.code_key": KEY})
+                options={"approvals.code_key": KEY, "jobs.deadline": "1d"})
     secret = enrol(c)
     bots = [c.serve(), c.serve()]
     start = c.database.one("SELECT clock_timestamp()")

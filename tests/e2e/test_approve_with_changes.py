@@ -116,6 +116,7 @@ def test_votes_for_other_values_do_not_count_for_the_changed_ones(company, tmp_p
     form, _ = open_form(c, "U0APPR2", "demo")
     said = answered(c, "U0APPR2", lambda: send(c, "U0APPR2", form, fill(ttl="2h")))
     assert "Still needed: 1 more approval." in said, said
+    shows(c, "demo", "<@U0APPR2> changed it: How long 8 h → 2 h.")
     # Without a change the form is a plain approval.
     form, _ = open_form(c, "U0APPR", "demo")
     said = answered(c, "U0APPR", lambda: send(c, "U0APPR", form, fill(nodes=1, ttl="2h")))
