@@ -137,7 +137,7 @@ unit: $(UNIT) ## run the unit tests
 
 # Which tests from outside; so many at a time, because they mostly wait.
 TESTS   := tests
-WORKERS := 5
+WORKERS := 8
 e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py for some of them)
 	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
@@ -180,7 +180,7 @@ lint: ## check formatting, run cppcheck, check the structure of the house
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/structure
 
 asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
-	@tests/sanitizers/run $(BUILD)/asan address,undefined unit e2e TESTS=tests/e2e WORKERS=4
+	@tests/sanitizers/run $(BUILD)/asan address,undefined unit e2e TESTS=tests/e2e WORKERS=6
 
 # What has threads that meet.
 THREADED := $(patsubst %,tests/e2e/test_%.py,socket connections outbox story one_decision twice \
