@@ -78,7 +78,7 @@ bool schedule_parse(const cJSON *json, struct schedule *out, struct error *err)
 /* "mon-fri", "mon, wed-fri", "daily" */
 static char *day_words(const void *ctx, unsigned days)
 {
-    char *text = talloc_strdup(ctx, "");
+    char *text = talloc_strdup(ctx, days == EVERY_DAY ? "daily" : "");
     for (int day = 0; days != EVERY_DAY && day < 7; day++) {
         if (!(days >> day & 1))
             continue;
@@ -89,7 +89,7 @@ static char *day_words(const void *ctx, unsigned days)
                                       day_names[day], day_names[last]);
         day = last;
     }
-    return *text ? text : talloc_strdup(ctx, "daily");
+    return text;
 }
 
 char *schedule_words(const void *ctx, const struct schedule *s)
