@@ -76,7 +76,7 @@ char *duration_text(const void *ctx, int64_t seconds)
     if (seconds < 600 && seconds % 60)
         text =
             talloc_asprintf_append(text, "%s%lld s", *text ? " " : "", (long long)(seconds % 60));
-    return *text ? text : talloc_strdup(ctx, "0 s");
+    return *text ? text : talloc_strdup_append(text, "0 s");
 }
 
 char *duration_short(const void *ctx, int64_t seconds)
