@@ -137,7 +137,7 @@ unit: $(UNIT) ## run the unit tests
 
 # Which tests from outside; so many at a time, because they mostly wait.
 TESTS   := tests
-WORKERS := 8
+WORKERS := 6
 e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py for some of them)
 	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
