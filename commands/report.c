@@ -74,7 +74,7 @@ static cJSON *readable(struct call *call, const cJSON *report)
     word_quarantine(call, values);
     json_set_string(values, "text", report_text(call, report));
     /* A chart takes at most 20 points, and one without any height shows nothing. */
-    json_set_bool(values, "chart", cost >= 0.01 && cJSON_GetArraySize(teams) <= 20);
+    json_set_bool(values, "chart", cost >= 0.005 && cJSON_GetArraySize(teams) <= 20);
     return values;
 }
 
