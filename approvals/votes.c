@@ -6,12 +6,6 @@
 #include <string.h>
 #include <talloc.h>
 
-static const char *copy(const void *ctx, const struct rows *rows, int row, const char *column)
-{
-    const char *text = rows_text(rows, row, column);
-    return text ? talloc_strdup(ctx, text) : NULL;
-}
-
 static void count(const void *ctx, const struct matter *matter, struct votes *votes)
 {
     struct policy_count sum = {0};
@@ -78,11 +72,12 @@ bool votes_read(const void *ctx, struct db *db, const struct matter *matter,
                    matter->presented ? matter->presented : matter->digest));
     for (int i = 0; rows && i < rows_count(rows); i++) {
         out->items = talloc_realloc(ctx, out->items, struct vote, (unsigned)i + 1);
-        out->items[out->standing++] = (struct vote){.id = rows_integer(rows, i, "id", 0),
-                                                    .workspace = copy(ctx, rows, i, "workspace"),
-                                                    .user = copy(ctx, rows, i, "user_id"),
-                                                    .name = copy(ctx, rows, i, "user_name"),
-                                                    .mail = copy(ctx, rows, i, "mail")};
+        out->items[out->standing++] =
+            (struct vote){.id = rows_integer(rows, i, "id", 0),
+                          .workspace = rows_copy(ctx, rows, i, "workspace"),
+                          .user = rows_copy(ctx, rows, i, "user_id"),
+                          .name = rows_copy(ctx, rows, i, "user_name"),
+                          .mail = rows_copy(ctx, rows, i, "mail")};
         judge(ctx, matter, rules, voters, out);
     }
     bool ok = rows != NULL;

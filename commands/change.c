@@ -1,5 +1,4 @@
-/* `/env scale`, `upgrade`, `sleep` and `wake`, typed and clicked: changes of an environment that
- * runs. */
+/* `/env scale`, `upgrade`, `sleep`, `wake`, typed and clicked: changes of what runs. */
 #include "commands/commands.h"
 
 #include "commands/more.h"
@@ -18,24 +17,38 @@
 typedef bool plan_fn(struct call *call, struct environment *env, struct change *change,
                      struct error *err);
 
-/* What it takes more is reserved in this transaction, so the team's row is locked before the
-   environment's. *out: the environment, with the change begun. */
-static bool begin(struct call *call, const struct environment *seen, plan_fn *plan,
-                  struct environment **out, struct error *err)
+/* What a change takes more is reserved in this transaction, so the team's row is locked before the
+   environment's. *env: as it was read, then as it is under the lock. */
+static bool hold(struct call *call, struct environment **env, struct team_use *use,
+                 struct error *err)
 {
     struct rows *rows = NULL;
-    struct change change;
-    team_use_ask(call, call->db, seen->team, true, &rows);
-    if (!environment_by_id(call, call->db, seen->id, ENVIRONMENT_LOCK, out, err) ||
-        !call_may_or_owns(call, "update", *out, err) || !plan(call, *out, &change, err))
+    team_use_ask(call, call->db, (*env)->team, true, &rows);
+    if (!environment_by_id(call, call->db, (*env)->id, ENVIRONMENT_LOCK, env, err) ||
+        !call_may_or_owns(call, "update", *env, err))
         return false;
-    struct team_use use = team_use_from_row(rows, 0);
+    *use = team_use_from_row(rows, 0);
+    return true;
+}
+
+static bool start(struct call *call, struct environment *env, const struct team_use *use,
+                  plan_fn *plan, struct error *err)
+{
+    struct change change;
+    if (!plan(call, env, &change, err))
+        return false;
     struct template_resources more = change_more(&change);
     cJSON *extra = json_object(call);
     json_set_string(extra, "by", call->person->name);
     json_set_format(extra, "by_mention", "<@%s>", call->person->id);
-    return quota_fits_more(call, (*out)->team, &use, &more, err) &&
-           change_begin(call->db, *out, &change, &call->actor, extra, err);
+    return quota_fits_more(call, env->team, use, &more, err) &&
+           change_begin(call->db, env, &change, &call->actor, extra, err);
+}
+
+static bool begin(struct call *call, plan_fn *plan, struct environment **env, struct error *err)
+{
+    struct team_use use;
+    return hold(call, env, &use, err) && start(call, *env, &use, plan, err);
 }
 
 static bool plan_scale(struct call *call, struct environment *env, struct change *change,
@@ -43,8 +56,7 @@ static bool plan_scale(struct call *call, struct environment *env, struct change
 {
     /* What somebody has approved beyond the template's bound can be made smaller again. */
     struct environment *wide = more_widened(call, env, json_integer(env->parameters, "nodes", 0));
-    return lifecycle_possible(env, EVENT_SCALE, err) &&
-           change_scale(call, wide, call->app->templates, words_item(call->words, 1), change, err);
+    return change_scale(call, wide, call->app->templates, words_item(call->words, 1), change, err);
 }
 
 /* A whole number of nodes that EKS can have in a managed node group; 0: something else, which is
@@ -71,36 +83,22 @@ bool scale_prepare(struct call *call, struct error *err)
     return !more.wanted || more_prepare(call, &more, err);
 }
 
-/* Asks for it where it takes a vote: *asked. */
-static bool ask(struct call *call, const struct environment *seen, bool *asked, struct error *err)
-{
-    struct more more = wanted_nodes(call);
-    struct environment *env;
-    struct rows *rows = NULL;
-    *asked = false;
-    if (!more.wanted || !lifecycle_possible(seen, EVENT_SCALE, NULL))
-        return true; /* what is wrong is said where it is done */
-    team_use_ask(call, call->db, seen->team, true, &rows);
-    if (!environment_by_id(call, call->db, seen->id, ENVIRONMENT_LOCK, &env, err) ||
-        !call_may_or_owns(call, "update", env, err) ||
-        !more_takes_vote(call, env, &more, asked, err))
-        return false;
-    struct team_use use = team_use_from_row(rows, 0);
-    return !*asked || more_ask(call, env, &more, &use, err);
-}
-
 bool scale_run(struct call *call, struct error *err)
 {
     struct environment *env;
     if (!words_item(call->words, 1))
         return error_set(err, ERROR_USAGE, "Say which and how many nodes: `%s scale NAME 3`.",
                          call->app->config->slack.command);
-    bool asked;
-    if (!call_environment(call, ENVIRONMENT_READ, &env, err) || !ask(call, env, &asked, err))
+    struct more more = wanted_nodes(call);
+    struct team_use use;
+    bool vote = false;
+    if (!call_environment(call, ENVIRONMENT_READ, &env, err) || !hold(call, &env, &use, err) ||
+        !lifecycle_possible(env, EVENT_SCALE, err) ||
+        (more.wanted && !more_takes_vote(call, env, &more, &vote, err)))
         return false;
-    if (asked)
-        return true;
-    if (!begin(call, env, plan_scale, &env, err))
+    if (vote)
+        return more_ask(call, env, &more, &use, err);
+    if (!start(call, env, &use, plan_scale, err))
         return false;
     answer(call,
            talloc_asprintf(call, "*%s* goes from %s to %s nodes. You will hear when it has them.",
@@ -123,7 +121,7 @@ bool upgrade_run(struct call *call, struct error *err)
         return error_set(err, ERROR_USAGE, "Say which and to what: `%s upgrade NAME 1.34`.",
                          call->app->config->slack.command);
     if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
-        !begin(call, env, plan_upgrade, &env, err))
+        !begin(call, plan_upgrade, &env, err))
         return false;
     answer(call,
            talloc_asprintf(call,
@@ -214,8 +212,7 @@ bool sleep_run(struct call *call, struct error *err)
     struct environment *env;
     if (has_schedule_options(call))
         return call_environment(call, ENVIRONMENT_LOCK, &env, err) && set_schedule(call, env, err);
-    if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
-        !begin(call, env, plan_sleep, &env, err))
+    if (!call_environment(call, ENVIRONMENT_READ, &env, err) || !begin(call, plan_sleep, &env, err))
         return false;
     answer(call, talloc_asprintf(call,
                                  "*%s* goes to sleep: its nodes go, and what runs on them. "
@@ -232,7 +229,7 @@ static bool plan_wake(struct call *call, struct environment *env, struct change 
 
 static bool wake(struct call *call, struct environment *env, struct error *err)
 {
-    if (!begin(call, env, plan_wake, &env, err))
+    if (!begin(call, plan_wake, &env, err))
         return false;
     answer(call, talloc_asprintf(call, "*%s* wakes up. You will hear when its nodes are back.",
                                  env->name));

@@ -51,13 +51,10 @@ static bool read_time(struct call *call, const struct environment *env, const ch
 
 static bool extend_now(struct call *call, struct environment *env, int64_t more, struct error *err)
 {
-    env->expires_at += (time_t)more;
-    env->ttl_seconds += more;
     cJSON *extra = json_object(call);
-    json_set_string(extra, "more", duration_text(call, more));
     json_set_string(extra, "by", call->person->name);
     json_set_format(extra, "by_mention", "<@%s>", call->person->id);
-    if (!lifecycle_take(call->db, env, EVENT_EXTEND, &call->actor, extra, err))
+    if (!more_time(call->db, env, more, &call->actor, extra, err))
         return false;
     cJSON *view = view_of(call, env);
     answer(call,

@@ -295,6 +295,15 @@ static void keep(struct db *db, struct matter *matter, const cJSON *tally)
     redraw(db, matter);
 }
 
+bool more_time(struct db *db, struct environment *env, int64_t seconds,
+               const struct audit_actor *actor, cJSON *extra, struct error *err)
+{
+    env->expires_at += (time_t)seconds;
+    env->ttl_seconds += seconds;
+    json_set_string(extra, "more", duration_text(env, seconds));
+    return lifecycle_take(db, env, EVENT_EXTEND, actor, extra, err);
+}
+
 static bool extend(struct db *db, struct environment *env, const struct change_request *r,
                    const struct audit_actor *actor, cJSON *extra, struct error *err)
 {
@@ -304,10 +313,7 @@ static bool extend(struct db *db, struct environment *env, const struct change_r
                          "%s would live beyond what its template ever allows, so nothing was "
                          "decided. Deny it, and say how much is possible.",
                          env->name);
-    env->expires_at += (time_t)r->wanted;
-    env->ttl_seconds += r->wanted;
-    json_set_string(extra, "more", duration_text(r, r->wanted));
-    return lifecycle_take(db, env, EVENT_EXTEND, actor, extra, err);
+    return more_time(db, env, r->wanted, actor, extra, err);
 }
 
 static bool scale(struct db *db, struct matter *matter, const struct audit_actor *actor,

@@ -1,8 +1,8 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +210,11 @@ char *text_money(const void *ctx, double amount, bool cents)
         text = talloc_asprintf_append_buffer(text, "%s%c", i && (whole - i) % 3 == 0 ? "," : "",
                                              digits[i]);
     return talloc_strdup_append_buffer(text, digits + whole);
+}
+
+char *text_number(const void *ctx, int64_t value)
+{
+    return talloc_asprintf(ctx, "%" PRId64, value);
 }
 
 char *text_count(const void *ctx, long count, const char *one, const char *many)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Whether text is valid UTF-8 (no surrogates, no overlong forms). */
 bool text_is_utf8(const char *text, size_t length);
@@ -30,6 +31,8 @@ const char *text_nearest(const char *word, const char *const *words, size_t coun
 bool text_is_label(const char *text, size_t most);
 /* 1234567.5 -> "1,234,567.50"; with cents=false rounded "1,234,568". */
 char *text_money(const void *ctx, double amount, bool cents);
+/* "-12", ctx: a whole number as a statement's parameter wants it. */
+char *text_number(const void *ctx, int64_t value);
 /* "1 node", "3 nodes" */
 char *text_count(const void *ctx, long count, const char *one, const char *many);
 /* "a", "a and b", "a, b and c", with last_word before the last. */

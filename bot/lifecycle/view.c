@@ -101,7 +101,7 @@ static void add_flags(cJSON *view, const struct environment *env)
 
 /* Slack shows <!date^…> in the reader's own time zone; others read UTC
    (docs.slack.dev, formatting message text). */
-static void add_moment(cJSON *view, const char *key, time_t at, time_t now)
+void view_moment(cJSON *view, const char *key, time_t at, time_t now)
 {
     if (!at) {
         json_set(view, key, cJSON_CreateNull());
@@ -121,11 +121,6 @@ static void add_moment(cJSON *view, const char *key, time_t at, time_t now)
     json_set_string(moment, "left", left ? left : "");
     talloc_free(left);
     json_set(view, key, moment);
-}
-
-void view_moment(cJSON *view, const char *key, time_t at, time_t now)
-{
-    add_moment(view, key, at, now);
 }
 
 static void add_parameters(const void *ctx, cJSON *view, const struct environment *env)
@@ -272,9 +267,9 @@ static void add_tally(cJSON *view, const struct environment *env)
 static void add_waiting(cJSON *view, const struct environment *env)
 {
     bool open = env->question && strcmp(env->state, "pending") == 0;
-    add_moment(view, "lapses",
-               strcmp(env->state, "pending") == 0 ? waiting_lapses_at(env, &lifecycle_rules) : 0,
-               env->now);
+    view_moment(view, "lapses",
+                strcmp(env->state, "pending") == 0 ? waiting_lapses_at(env, &lifecycle_rules) : 0,
+                env->now);
     json_set_format(view, "question_words", open ? "%s asks: “%s”" : "%s%s",
                     open ? json_string_or_empty(env->question, "by") : "",
                     open ? json_string_or_empty(env->question, "text") : "");
@@ -290,7 +285,7 @@ static void add_schedule(const void *ctx, cJSON *view, const struct environment 
     bool has = schedule_of(env, &schedule) && !env->ended_at;
     json_set_format(view, "schedule_words", has ? "It %s." : "%s",
                     has ? schedule_words(ctx, &schedule) : "");
-    add_moment(view, "turn", has ? env->turn_at : 0, env->now);
+    view_moment(view, "turn", has ? env->turn_at : 0, env->now);
 }
 
 /* What there is to know of an environment that was started without its approval. */
@@ -304,7 +299,7 @@ static void add_glass(cJSON *view, const struct environment *env)
     if (env->review) {
         cJSON *review = cJSON_Duplicate(env->review, true);
         json_set_string(review, "title", ended ? "Ended" : "Seen");
-        add_moment(review, "when", (time_t)json_integer(env->review, "at", 0), env->now);
+        view_moment(review, "when", (time_t)json_integer(env->review, "at", 0), env->now);
         json_set(view, "review", review);
     }
     if (env->review)
@@ -366,11 +361,11 @@ cJSON *view_of(const void *ctx, const struct environment *env)
     add_flags(view, env);
     add_parameters(tmp, view, env);
     add_money(tmp, view, env);
-    add_moment(view, "created", env->created_at, env->now);
-    add_moment(view, "decided", env->decided_at, env->now);
-    add_moment(view, "ready", env->ready_at, env->now);
-    add_moment(view, "expires", env->expires_at, env->now);
-    add_moment(view, "ended", env->ended_at, env->now);
+    view_moment(view, "created", env->created_at, env->now);
+    view_moment(view, "decided", env->decided_at, env->now);
+    view_moment(view, "ready", env->ready_at, env->now);
+    view_moment(view, "expires", env->expires_at, env->now);
+    view_moment(view, "ended", env->ended_at, env->now);
     add_cluster(view, env);
     add_plan(view, env);
     add_buttons(view, env);
@@ -389,7 +384,7 @@ static void add_pause(void *ctx, cJSON *view, const struct rows *rows, time_t no
     if (!pause)
         return;
     cJSON *part = pausing_view(pause);
-    add_moment(part, "since", pause->since, now);
+    view_moment(part, "since", pause->since, now);
     json_set(view, "pause", part);
     json_set_string(view, "pause_words", pausing_words(ctx, pause));
     json_set_bool(view, "starts_soon", false);

@@ -101,6 +101,8 @@ int rows_count(const struct rows *rows);
 int rows_affected(const struct rows *rows);
 /* NULL for SQL's null. The text lives as long as the rows. */
 const char *rows_text(const struct rows *rows, int row, const char *column);
+/* The same, copied: ctx. */
+const char *rows_copy(const void *ctx, const struct rows *rows, int row, const char *column);
 int64_t rows_integer(const struct rows *rows, int row, const char *column, int64_t if_null);
 double rows_number(const struct rows *rows, int row, const char *column, double if_null);
 bool rows_true(const struct rows *rows, int row, const char *column);

@@ -5,12 +5,6 @@
 #include <string.h>
 #include <talloc.h>
 
-static const char *copy(const void *ctx, const struct rows *rows, int row, const char *column)
-{
-    const char *text = rows_text(rows, row, column);
-    return text ? talloc_strdup(ctx, text) : NULL;
-}
-
 static time_t moment(const struct rows *rows, int row, const char *column)
 {
     return (time_t)rows_number(rows, row, column, 0);
@@ -20,24 +14,24 @@ struct environment *environment_from_row(const void *ctx, const struct rows *row
 {
     struct environment *env = talloc_zero(ctx, struct environment);
     env->id = rows_integer(rows, row, "id", 0);
-    env->team = copy(env, rows, row, "team");
-    env->name = copy(env, rows, row, "name");
-    env->cluster = copy(env, rows, row, "cluster");
-    env->region = copy(env, rows, row, "region");
-    env->owner_workspace = copy(env, rows, row, "owner_workspace");
-    env->owner_id = copy(env, rows, row, "owner_id");
-    env->owner_name = copy(env, rows, row, "owner_name");
-    env->owner_mail = copy(env, rows, row, "owner_mail");
-    env->owner_zone = copy(env, rows, row, "owner_zone");
-    env->template = copy(env, rows, row, "template");
+    env->team = rows_copy(env, rows, row, "team");
+    env->name = rows_copy(env, rows, row, "name");
+    env->cluster = rows_copy(env, rows, row, "cluster");
+    env->region = rows_copy(env, rows, row, "region");
+    env->owner_workspace = rows_copy(env, rows, row, "owner_workspace");
+    env->owner_id = rows_copy(env, rows, row, "owner_id");
+    env->owner_name = rows_copy(env, rows, row, "owner_name");
+    env->owner_mail = rows_copy(env, rows, row, "owner_mail");
+    env->owner_zone = rows_copy(env, rows, row, "owner_zone");
+    env->template = rows_copy(env, rows, row, "template");
     env->template_copy = rows_json(env, rows, row, "template_copy");
     env->parameters = rows_json(env, rows, row, "parameters");
-    env->reason = copy(env, rows, row, "reason");
+    env->reason = rows_copy(env, rows, row, "reason");
     env->revision = (int)rows_integer(rows, row, "revision", 1);
-    env->presented = copy(env, rows, row, "presented");
+    env->presented = rows_copy(env, rows, row, "presented");
     env->tally = rows_json(env, rows, row, "tally");
-    env->state = copy(env, rows, row, "state");
-    env->cause = copy(env, rows, row, "cause");
+    env->state = rows_copy(env, rows, row, "state");
+    env->cause = rows_copy(env, rows, row, "cause");
     env->plan = rows_json(env, rows, row, "plan");
     env->seen = rows_json(env, rows, row, "seen");
     env->stuck = rows_true(rows, row, "stuck");

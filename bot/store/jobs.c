@@ -1,22 +1,17 @@
 #include "store/jobs.h"
 
+#include "base/text.h"
 #include "store/circuits.h"
 #include "store/pauses.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <talloc.h>
-
-static char *number(const void *ctx, int64_t value)
-{
-    return talloc_asprintf(ctx, "%" PRId64, value);
-}
 
 bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
                const struct job_bounds *bounds, struct job **out, struct error *err)
 {
     void *tmp = talloc_new(NULL);
-    char *id_text = number(tmp, id);
+    char *id_text = text_number(tmp, id);
     *out = NULL;
     db_send(db,
             "SELECT FROM environments WHERE id = (SELECT environment FROM jobs WHERE id = $1)"
@@ -43,8 +38,9 @@ bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
         "  extract(epoch FROM clock_timestamp() - j.started_at)::bigint AS age,"
         "  coalesce(old.lease_owner, '') AS old_owner, old.state = 'queued' AS queued,"
         "  " CIRCUIT_PROBES_J " AS probe",
-        P(id_text, owner, number(tmp, bounds->lease_seconds), number(tmp, bounds->parallel),
-          number(tmp, bounds->per_region), number(tmp, bounds->per_team)));
+        P(id_text, owner, text_number(tmp, bounds->lease_seconds),
+          text_number(tmp, bounds->parallel), text_number(tmp, bounds->per_region),
+          text_number(tmp, bounds->per_team)));
     if (rows && rows_count(rows) && rows_true(rows, 0, "queued"))
         db_send(db,
                 "INSERT INTO turns (team, served_at) VALUES ($1, clock_timestamp())"
@@ -81,7 +77,8 @@ bool job_renew(struct db *db, const struct job *job, int64_t lease_seconds, bool
                  "UPDATE jobs SET lease_until = clock_timestamp()"
                  " + make_interval(secs => $3::double precision)"
                  " WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING cancel",
-                 P(number(tmp, job->id), number(tmp, job->fence), number(tmp, lease_seconds)));
+                 P(text_number(tmp, job->id), text_number(tmp, job->fence),
+                   text_number(tmp, lease_seconds)));
     if (rows) {
         *held = rows_count(rows) == 1;
         *cancel = *held && rows_true(rows, 0, "cancel");
@@ -96,7 +93,7 @@ bool job_owner(struct db *db, const struct job *job, const char *owner, struct e
     bool ok = db_query(tmp, db, err,
                        "UPDATE jobs SET lease_owner = $3 WHERE id = $1 AND fence = $2"
                        " AND state = 'running'",
-                       P(number(tmp, job->id), number(tmp, job->fence), owner)) != NULL;
+                       P(text_number(tmp, job->id), text_number(tmp, job->fence), owner)) != NULL;
     talloc_free(tmp);
     return ok;
 }
@@ -105,11 +102,11 @@ bool job_fence(struct db *db, const struct job *job, bool *held, struct error *e
 {
     void *tmp = talloc_new(NULL);
     db_send(db, "SELECT FROM environments WHERE id = $1 FOR UPDATE",
-            P(number(tmp, job->environment)));
+            P(text_number(tmp, job->environment)));
     struct rows *rows = db_query(tmp, db, err,
                                  "SELECT FROM jobs WHERE id = $1 AND fence = $2"
                                  " AND state = 'running' FOR UPDATE",
-                                 P(number(tmp, job->id), number(tmp, job->fence)));
+                                 P(text_number(tmp, job->id), text_number(tmp, job->fence)));
     if (rows)
         *held = rows_count(rows) == 1;
     talloc_free(tmp);
@@ -120,12 +117,12 @@ void job_progress(struct db *db, const struct job *job, const char *phase, const
 {
     void *tmp = talloc_new(NULL);
     db_send(db, "UPDATE jobs SET phase = $3 WHERE id = $1 AND fence = $2 AND state = 'running'",
-            P(number(tmp, job->id), number(tmp, job->fence), phase));
+            P(text_number(tmp, job->id), text_number(tmp, job->fence), phase));
     if (plan)
         db_send(db,
                 "UPDATE environments SET plan = $3::jsonb WHERE id = (SELECT environment FROM jobs"
                 " WHERE id = $1 AND fence = $2 AND state = 'running')",
-                P(number(tmp, job->id), number(tmp, job->fence), json_text(tmp, plan)));
+                P(text_number(tmp, job->id), text_number(tmp, job->fence), json_text(tmp, plan)));
     talloc_free(tmp);
 }
 
@@ -137,7 +134,8 @@ void job_log_line(struct db *db, const struct job *job, int64_t line_number, con
             " j.fence * 1000000 + $3::bigint, $4 FROM jobs j"
             " WHERE j.id = $1 AND j.fence = $2 AND j.state = 'running'"
             " ON CONFLICT DO NOTHING", /* nobody knew whether it was written */
-            P(number(tmp, job->id), number(tmp, job->fence), number(tmp, line_number), line));
+            P(text_number(tmp, job->id), text_number(tmp, job->fence),
+              text_number(tmp, line_number), line));
     talloc_free(tmp);
 }
 
@@ -147,7 +145,7 @@ void job_end(struct db *db, const struct job *job, enum job_event event, const c
     db_send(db,
             "UPDATE jobs SET state = $3, finished_at = now(), lease_until = NULL,"
             " result = $4::jsonb WHERE id = $1 AND fence = $2 AND state = 'running'",
-            P(number(tmp, job->id), number(tmp, job->fence),
+            P(text_number(tmp, job->id), text_number(tmp, job->fence),
               job_state_name(job_step(JOB_RUNNING, event)->to),
               result ? json_text(tmp, result) : NULL));
     talloc_free(tmp);
@@ -161,8 +159,8 @@ void job_again(struct db *db, const struct job *job, int64_t after_seconds, cons
             " not_before = now() + make_interval(secs => $3::double precision),"
             " result = coalesce($4::jsonb, result)"
             " WHERE id = $1 AND fence = $2 AND state = 'running'",
-            P(number(tmp, job->id), number(tmp, job->fence), number(tmp, after_seconds),
-              result ? json_text(tmp, result) : NULL));
+            P(text_number(tmp, job->id), text_number(tmp, job->fence),
+              text_number(tmp, after_seconds), result ? json_text(tmp, result) : NULL));
     talloc_free(tmp);
 }
 

@@ -1,14 +1,11 @@
 #include "store/outbox.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <talloc.h>
-
-static char *number(const void *ctx, int64_t value)
-{
-    return talloc_asprintf(ctx, "%" PRId64, value);
-}
 
 bool outbox_claim(const void *ctx, struct db *db, const char *kinds, const char *claimer, int lease,
                   struct outbox_row **out, struct error *err)
@@ -37,7 +34,7 @@ bool outbox_claim(const void *ctx, struct db *db, const char *kinds, const char 
         "  extract(epoch FROM now() - o.created_at) AS age,"
         "  coalesce(o.expires_at < now(), false) AS too_late, o.attempts,"
         "  head.claimed_by IS NOT NULL AS uncertain",
-        P(kinds, claimer, number(tmp, lease)));
+        P(kinds, claimer, text_number(tmp, lease)));
     talloc_free(tmp);
     if (!rows || !rows_count(rows))
         return rows != NULL;
@@ -87,7 +84,7 @@ void outbox_later(struct db *db, const struct outbox_row *row, const char *claim
             " WHERE conversation = $2 AND id > $1::bigint AND sent_at IS NULL AND NOT parked"
             "  AND due_at <= now() AND NOT ($4::text = 'redraw' AND EXISTS (SELECT FROM messages"
             "   WHERE environment = $5::bigint AND place = $6))",
-            P(row->id_text, row->conversation, wait, row->kind, number(tmp, row->environment),
+            P(row->id_text, row->conversation, wait, row->kind, text_number(tmp, row->environment),
               row->place));
     talloc_free(tmp);
 }
@@ -108,18 +105,20 @@ void outbox_drawn(struct db *db, const struct outbox_row *row, int64_t upto)
             " WHERE conversation = $1 AND environment = $2::bigint AND place = $3"
             "  AND kind = 'redraw' AND id <= $4::bigint AND sent_at IS NULL AND NOT parked"
             "  AND claimed_by IS NULL",
-            P(row->conversation, number(tmp, row->environment), row->place, number(tmp, upto)));
+            P(row->conversation, text_number(tmp, row->environment), row->place,
+              text_number(tmp, upto)));
     talloc_free(tmp);
 }
 
 bool outbox_newest(struct db *db, const struct outbox_row *row, int64_t *id, struct error *err)
 {
     void *tmp = talloc_new(NULL);
-    struct rows *rows = db_query(tmp, db, err,
-                                 "SELECT max(id) AS id FROM outbox WHERE conversation = $1"
-                                 " AND environment = $2::bigint AND place = $3"
-                                 " AND kind = 'redraw' AND sent_at IS NULL AND NOT parked",
-                                 P(row->conversation, number(tmp, row->environment), row->place));
+    struct rows *rows =
+        db_query(tmp, db, err,
+                 "SELECT max(id) AS id FROM outbox WHERE conversation = $1"
+                 " AND environment = $2::bigint AND place = $3"
+                 " AND kind = 'redraw' AND sent_at IS NULL AND NOT parked",
+                 P(row->conversation, text_number(tmp, row->environment), row->place));
     if (rows)
         *id = rows_integer(rows, 0, "id", row->id);
     talloc_free(tmp);
@@ -169,7 +168,7 @@ bool outbox_release_dead(struct db *db, const char *host_prefix, bool (*gone)(co
                          int settle, struct error *err)
 {
     void *tmp = talloc_new(NULL);
-    const char *seconds = number(tmp, settle);
+    const char *seconds = text_number(tmp, settle);
     struct rows *rows =
         db_query(tmp, db, err,
                  "SELECT DISTINCT claimed_by FROM outbox"

@@ -49,6 +49,12 @@ const char *rows_text(const struct rows *rows, int row, const char *column)
     return PQgetisnull(rows->result, row, number) ? NULL : PQgetvalue(rows->result, row, number);
 }
 
+const char *rows_copy(const void *ctx, const struct rows *rows, int row, const char *column)
+{
+    const char *text = rows_text(rows, row, column);
+    return text ? talloc_strdup(ctx, text) : NULL;
+}
+
 int64_t rows_integer(const struct rows *rows, int row, const char *column, int64_t if_null)
 {
     const char *text = rows_text(rows, row, column);

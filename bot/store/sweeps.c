@@ -1,12 +1,8 @@
 #include "store/sweeps.h"
 
-#include <inttypes.h>
-#include <talloc.h>
+#include "base/text.h"
 
-static char *number(const void *ctx, int64_t value)
-{
-    return talloc_asprintf(ctx, "%" PRId64, value);
-}
+#include <talloc.h>
 
 bool sweep_due(struct db *db, int64_t every, int64_t *next, struct error *err)
 {
@@ -16,7 +12,7 @@ bool sweep_due(struct db *db, int64_t every, int64_t *next, struct error *err)
                  "SELECT id + 1 AS next, (finished_at IS NOT NULL OR lease_until < now())"
                  " AND begun_at < now() - make_interval(secs => $1::double precision) AS due"
                  " FROM sweeps ORDER BY id DESC LIMIT 1",
-                 P(number(tmp, every)));
+                 P(text_number(tmp, every)));
     *next = rows && rows_count(rows) && rows_true(rows, 0, "due") ? rows_integer(rows, 0, "next", 0)
                                                                   : 0;
     talloc_free(tmp);
@@ -40,7 +36,7 @@ bool sweep_claim(struct db *db, int64_t every, int64_t lease_seconds, int64_t *i
                       "  AND ($1::bigint = 0 OR begun_at <"
                       "   clock_timestamp() - make_interval(secs => $1::double precision))"
                       " RETURNING id",
-                      P(number(tmp, every), number(tmp, lease_seconds)))
+                      P(text_number(tmp, every), text_number(tmp, lease_seconds)))
            : NULL;
     ok = rows && db_commit(db, err);
     if (ok && rows_count(rows))
@@ -58,7 +54,7 @@ bool sweep_renew(struct db *db, int64_t id, int64_t lease_seconds, bool *held, s
                                  " + make_interval(secs => $2::double precision) WHERE id = $1"
                                  " AND finished_at IS NULL AND lease_until > clock_timestamp()"
                                  " RETURNING id",
-                                 P(number(tmp, id), number(tmp, lease_seconds)));
+                                 P(text_number(tmp, id), text_number(tmp, lease_seconds)));
     *held = rows && rows_count(rows) == 1;
     talloc_free(tmp);
     return rows != NULL;
@@ -72,12 +68,12 @@ bool sweep_end(const void *ctx, struct db *db, int64_t id, const cJSON *report, 
     db_ask(tmp, db, &last,
            "SELECT report->>'lines' AS lines FROM sweeps WHERE id < $1 AND finished_at IS NOT NULL"
            " ORDER BY id DESC LIMIT 1",
-           P(number(tmp, id)));
+           P(text_number(tmp, id)));
     struct rows *rows = db_query(tmp, db, err,
                                  "UPDATE sweeps SET finished_at = clock_timestamp(),"
                                  " report = $2::jsonb WHERE id = $1 AND finished_at IS NULL"
                                  " AND lease_until > clock_timestamp() RETURNING id",
-                                 P(number(tmp, id), json_text(tmp, report)));
+                                 P(text_number(tmp, id), json_text(tmp, report)));
     *held = rows && rows_count(rows) == 1;
     const char *lines = last && rows_count(last) ? rows_text(last, 0, "lines") : NULL;
     *before = talloc_strdup(ctx, lines ? lines : "");

@@ -25,12 +25,9 @@ MINUTES = 5
 
 def look_for(tree, mistake, seed):
     """What chaos says, and after how many seconds of play; None: it found nothing, or nothing fits."""
-    path = tree.path / mistake["file"]
-    text = path.read_text(encoding="utf-8")
-    if mistake["right"] not in text:
-        return "DOES NOT FIT", None
-    path.write_text(text.replace(mistake["right"], mistake["wrong"]), encoding="utf-8")
-    try:
+    with tree.mistaken(mistake) as fits:
+        if not fits:
+            return "DOES NOT FIT", None
         if not tree.run(["make", "-j2", "all"]):
             return "DOES NOT BUILD", None
         began = time.monotonic()
@@ -45,8 +42,6 @@ def look_for(tree, mistake, seed):
         for folder in re.findall(r"everything is in (/tmp/envbot-chaos-\w+)$", done.stdout, re.MULTILINE):
             shutil.rmtree(folder, ignore_errors=True)
         return (said[0] if said else None), time.monotonic() - began
-    finally:
-        path.write_text(text, encoding="utf-8")
 
 
 def main():

@@ -4,6 +4,7 @@ that must notice. Exit code 0: all were noticed; 1: one survived, or does not fi
     run.py FOLDER [WORD…]    FOLDER: for the copy and its build; WORD: only mistakes that have it
 """
 
+import contextlib
 import os
 import pathlib
 import shlex
@@ -43,6 +44,17 @@ class Tree:
         return subprocess.run(command, cwd=self.path, env=env, stdout=self.log,
                               stderr=subprocess.STDOUT).returncode == 0
 
+    @contextlib.contextmanager
+    def mistaken(self, mistake):
+        """With the mistake in the copy; gives whether it fits (as often as it says, else once)."""
+        path = self.path / mistake["file"]
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(mistake["right"], mistake["wrong"]), encoding="utf-8")
+        try:
+            yield text.count(mistake["right"]) == mistake.get("times", 1)
+        finally:
+            path.write_text(text, encoding="utf-8")
+
     def build(self, tests):
         units = [f"build/unit/{test}" for test in tests if ".py" not in test]
         return self.run(["make", "-j2", "all", *units])
@@ -59,17 +71,12 @@ class Tree:
 
 
 def try_mistake(tree, mistake):
-    path = tree.path / mistake["file"]
-    text = path.read_text(encoding="utf-8")
-    if text.count(mistake["right"]) != 1:
-        return "DOES NOT FIT"
-    path.write_text(text.replace(mistake["right"], mistake["wrong"]), encoding="utf-8")
-    try:
+    with tree.mistaken(mistake) as fits:
+        if not fits:
+            return "DOES NOT FIT"
         if not tree.build(mistake["tests"]):
             return "DOES NOT BUILD"
         return "noticed" if tree.notices(mistake["tests"]) else "SURVIVED"
-    finally:
-        path.write_text(text, encoding="utf-8")
 
 
 def main():
