@@ -200,32 +200,37 @@ def test_at_the_end_it_is_deleted_and_who_has_no_address_is_told_so_once(company
     assert all(re.match(r"time=\S+Z level=\w+ msg=", line) for line in log.splitlines()), log
 
 
+def plan(blocks):
+    """The plan's steps in their order: what each is called and how it stands."""
+    return {task["title"]: task["status"] for block in blocks or [] if block["type"] == "plan"
+            for task in block["tasks"]}
+
+
 def test_the_plan_advances_through_its_phases(company):
     c = company()
-    c.eksctl.set_pace(create_seconds=6)
+    steps = {"Create the control plane": "control-plane", "Install the add-ons": "addons",
+             "Start the nodes": "nodegroup", "Wait until all is ready": "ready"}
+    titles = ["Plan the cluster", *steps]
+    held = {title: c.eksctl.hold("create", phase=phase) for title, phase in steps.items()}
     c.serve()
     ask(c, "U0DEV", "create small slow --nodes 1 --ttl 1h")
-    titles, shown = {}, set()
-
-    def look():
-        message = c.message("slow", seconds=40)[2]
-        for block in message["blocks"]:
-            if block["type"] == "plan":
-                for task in block["tasks"]:
-                    titles[task["title"]] = titles.get(task["title"], set()) | {task["status"]}
-                shown.add(tuple(t["status"] for t in block["tasks"]))
-        return c.environment_row("slow")["state"] == "ready"
-
-    c.slack.wait_for(look, "slow is ready", 90)
-    assert list(titles) == ["Plan the cluster", "Create the control plane", "Install the add-ons",
-                            "Start the nodes", "Wait until all is ready"]
-    assert "in_progress" in titles["Create the control plane"]
-    assert "complete" in titles["Create the control plane"]
-    assert "in_progress" in titles["Start the nodes"]
-    for statuses in shown:  # what is done comes before what is being done before what is to do
-        order = ["complete", "in_progress", "pending"]
-        places = [order.index(s) for s in statuses]
-        assert places == sorted(places) and statuses.count("in_progress") <= 1
+    for title, hold in held.items():
+        hold.wait(f"eksctl is at “{title}”")
+        shown = c.slack.wait_for(
+            lambda: (p := plan(c.message("slow")[2]["blocks"])).get(title) == "in_progress" and p,
+            f"“{title}” is being done", 60)
+        before = titles.index(title)
+        assert list(shown) == titles and list(shown.values()) == [
+            *["complete"] * before, "in_progress", *["pending"] * (len(titles) - before - 1)]
+        hold.lift()
+    c.wait_state("slow", "ready", seconds=60)
+    c.settle(60)
+    # Whatever was shown at any time: what is done, then what is being done, then what is to do.
+    order = ["complete", "in_progress", "pending"]
+    drawn = [p for call in c.slack.calls("chat.update") if (p := plan(call["arguments"].get("blocks")))]
+    assert len(drawn) >= len(steps)
+    for statuses in map(list, map(dict.values, drawn)):
+        assert statuses == sorted(statuses, key=order.index) and statuses.count("in_progress") <= 1
 
 
 def test_who_gives_more_time_is_not_warned_again_at_once(company):
@@ -250,12 +255,12 @@ def test_who_gives_more_time_is_not_warned_again_at_once(company):
 
 def test_a_late_start_does_not_carry_it_beyond_the_ceiling(company):
     c = company()
-    c.eksctl.set_pace(create_seconds=6)
+    held = c.eksctl.hold("create")
     c.serve()
     ask(c, "U0DEV", "create small demo --ttl 8h")
     c.approve("demo")
-    c.wait_state("demo", "creating", seconds=60)
-    c.slack.wait_for(lambda: c.eksctl.calls("create"), "eksctl runs", 60)
+    held.wait("eksctl runs")
     c.database.query("UPDATE environments SET started_at = now() - interval '13 days 23 hours'")
+    held.lift()
     c.wait_state("demo", "ready", seconds=60)
     assert c.database.one("SELECT expires_at = started_at + interval '14 days' FROM environments")

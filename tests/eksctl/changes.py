@@ -164,6 +164,7 @@ def scale_nodegroup(play, flags):
     failure = f'failed to scale nodegroup "{name}" for cluster "{cluster}", error: '
     if entry and entry["do"] not in ("fail", "exit1_but_done"):
         play.act_out(entry, failure + entry.get("reason", entry["do"]))
+        entry = None
     play.log(f'scaling nodegroup "{name}" in cluster {cluster}')
     key, stack = find_group(cluster, region, name)
     if not stack:

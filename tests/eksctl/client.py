@@ -9,9 +9,26 @@ import time
 import install as installer
 
 
+class Hold:
+    """A place at which eksctl stands until it is let go on."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def wait(self, what, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not os.path.exists(self.path + ".reached"):
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+            time.sleep(0.02)
+
+    def lift(self):
+        open(self.path, "w", encoding="utf-8").close()
+
+
 class Eksctl:
     def __init__(self, directory):
         self.directory = str(directory)
+        self.holds = 0
         self.program = installer.install(directory)
         self.set_pace(create_seconds=1, delete_seconds=0.4)
 
@@ -39,6 +56,13 @@ class Eksctl:
             pace = self.read("pace.json", {"faults": []})
             pace.setdefault("faults", []).append({"command": command, "do": do, **more})
             self.write("pace.json", pace)
+
+    def hold(self, command, **more):
+        """The next such command stands at that place, however long it takes until it is lifted."""
+        self.holds += 1
+        name = f"hold-{self.holds}"
+        self.add_fault(command, "hold", until=name, **more)
+        return Hold(self.path(name))
 
     def lines(self):
         try:

@@ -146,6 +146,8 @@ def act_out(entry, failure):
     if entry["do"] in ("hang", "stubborn"):
         while True:
             time.sleep(3600)
+    if entry["do"] == "hold":
+        state.stand_until(entry["until"])
     if entry["do"] == "mute":  # it goes on without its stdout
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
@@ -478,6 +480,7 @@ def delete(flags):
     entry = fault("delete", name)
     if entry and entry["do"] not in ("fail", "exit1_but_done"):
         act_out(entry, failure)
+        entry = None
     with Locked() as stacks:
         mine = [(k, s) for k, s in stacks.items() if s in stacks_of(stacks, name, region)]
     if not mine and flags.get("--force") != "true":

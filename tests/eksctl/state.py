@@ -196,6 +196,13 @@ def take_one(name):
         return True
 
 
+def stand_until(name):
+    """Says that somebody stands here, and stands until a test lets it go on (client.py)."""
+    open(path(name + ".reached"), "w").close()
+    while not os.path.exists(path(name)):
+        time.sleep(0.02)
+
+
 def write_pace(settings):
     with open(path("pace.json.new"), "w") as file:
         file.write(dumps(settings))

@@ -321,6 +321,26 @@ def test_it_hangs_until_it_is_ended(eksctl, phase):
     assert process.returncode == -signal.SIGTERM
 
 
+def test_it_is_held_until_it_is_let_go_on(eksctl):
+    start, nodes = eksctl.hold("create"), eksctl.hold("create", phase="nodegroup")
+    process = eksctl.start("create cluster -f -", CLUSTER)
+    start.wait("it stands at the start")
+    assert statuses(eksctl) == {}
+    start.lift()
+    nodes.wait("it stands at the nodes")
+    assert len(statuses(eksctl)) == 2 and process.poll() is None
+    nodes.lift()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    gone = eksctl.hold("delete")
+    process = eksctl.start("delete cluster --name payments-demo --region eu-central-1 --wait", "")
+    gone.wait("it stands at the start")
+    assert set(statuses(eksctl).values()) == {"CREATE_COMPLETE"}
+    gone.lift()
+    process.communicate(timeout=60)
+    assert process.returncode == 0 and statuses(eksctl) == {}
+
+
 def test_it_crashes(eksctl):
     eksctl.add_fault("create", "crash", phase="nodegroup")
     assert eksctl.create()[0] == -signal.SIGKILL
