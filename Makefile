@@ -183,7 +183,7 @@ asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@tests/sanitizers/run $(BUILD)/asan address,undefined unit e2e TESTS=tests/e2e WORKERS=6
 
 # What has threads that meet.
-THREADED := $(patsubst %,tests/e2e/test_%.py,socket connections outbox story one_decision twice \
+THREADED := $(patsubst %,tests/e2e/test_%.py,socket frames http_door connections outbox story one_decision twice \
               quota_race database_lost rules_reload)
 tsan: ## the tests of what has threads, with ThreadSanitizer
 	@tests/sanitizers/run $(BUILD)/tsan thread unit e2e TESTS="$(THREADED)"
