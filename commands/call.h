@@ -104,8 +104,11 @@ const char *call_channel(struct call *call);
 /* What is added to an answer while provisioning is paused (rows of pause_ask); "" while it is not.
  */
 const char *call_pause_words(struct call *call, const struct rows *rows);
-/* How a typed command and a click answer alike. */
+/* How a typed command and a click answer alike: with words, or with the text of
+   templates/slack/NAME.yaml, filled with the view of the environment. */
 void answer(struct call *call, const char *words);
+bool answer_template(struct call *call, const char *name, const struct environment *env,
+                     struct error *err);
 
 /* ---- what most commands do first ---- */
 

@@ -25,25 +25,9 @@ static bool delete_it(struct call *call, struct environment *env, struct error *
                          "%s is only a request yet. `%s withdraw %s` takes it back.", env->name,
                          call->app->config->slack.command, env->name);
     bool running = strcmp(env->state, "creating") == 0;
-    cJSON *extra = by(call);
-    /* eksctl stops at once; the stack of a control plane cannot be deleted while it is created,
-       which takes 8 to 12 minutes, and deleting it takes about as long. */
-    if (running)
-        json_set_string(extra, "how_long",
-                        " It was still being created. What AWS has begun has to come to its end "
-                        "first, then it is deleted: in all that can take up to half an hour.");
-    if (!lifecycle_take(call->db, env, EVENT_DELETE, &call->actor, extra, err))
+    if (!lifecycle_take(call->db, env, EVENT_DELETE, &call->actor, by(call), err))
         return false;
-    answer(call,
-           talloc_asprintf(
-               call,
-               running ? "*%s* was still being created. That is stopped: what AWS has begun "
-                         "has to come to its end, and then what there is of it is deleted. In "
-                         "all that can take up to half an hour; I say when it is gone."
-                       : "*%s* is being deleted. That takes 10 to 15 minutes; I say when it "
-                         "is gone.",
-               env->name));
-    return true;
+    return answer_template(call, running ? "reply-stopping" : "reply-deleting", env, err);
 }
 
 static bool withdraw(struct call *call, struct environment *env, struct error *err)

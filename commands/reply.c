@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "lifecycle/say.h"
+#include "lifecycle/view.h"
 #include "slack/blocks.h"
 
 #include <inttypes.h>
@@ -101,6 +102,16 @@ bool reply_template(struct call *call, const char *name, const cJSON *values, st
     blocks_fit(message);
     json_set_string(message, "response_type", "ephemeral");
     call->reply = message;
+    return true;
+}
+
+bool answer_template(struct call *call, const char *name, const struct environment *env,
+                     struct error *err)
+{
+    cJSON *message = wording_slack(call, call->app->wording, name, view_of(call, env), err);
+    if (!message)
+        return false;
+    answer(call, json_string_or_empty(message, "text"));
     return true;
 }
 

@@ -21,8 +21,6 @@ static void compose(const void *ctx, cJSON *values)
                         ? talloc_asprintf(ctx, " <@%s>, %s", json_string_or_empty(values, "owner"),
                                           text_mrkdwn(ctx, note))
                         : "");
-    if (!json_string(values, "how_long"))
-        json_set_string(values, "how_long", "");
     json_set_string(
         values, "link_html",
         *link ? talloc_asprintf(ctx, "<a href=\"%s\">Its thread in Slack</a>", text_html(ctx, link))

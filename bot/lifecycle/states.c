@@ -31,7 +31,7 @@ const struct transition transitions[] = {
     {"queued",    EVENT_START,         "creating",  NULL,     NULL,          NULL,       NULL,      false, false},
     {"creating",  EVENT_START,         "creating",  NULL,     NULL,          NULL,       NULL,      false, false},
     {"queued",    EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
-    {"creating",  EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
+    {"creating",  EVENT_DELETE,        "deleting",  "delete", "stopping",    NULL,       NULL,      false, false},
     {"queued",    EVENT_FAIL,          "failed",    "delete", "failed",      "failed",   NULL,      false, false},
     {"creating",  EVENT_FAIL,          "failed",    "delete", "failed",      "failed",   NULL,      false, false},
     {"creating",  EVENT_TRY_AGAIN,     "creating",  NULL,     "trying-again", NULL,      NULL,       false, false},

@@ -1,7 +1,7 @@
 """What a thread may say: what can follow what, and that it tells what was done, in that order."""
 
 WAITS = {"approved", "denied", "withdrawn", "lapsed"}
-BEGINS = {"ready", "failed", "deleting", "trying-again"}
+BEGINS = {"ready", "failed", "deleting", "stopping", "trying-again"}
 # Of what is up: any of these, in an order that the steps themselves decide.
 UP = {"warning", "extended", "scaling", "scaled", "falling-asleep", "asleep", "waking", "awake",
       "changing-again", "change-failed", "upgrading", "upgraded", "expired", "deleting"}
@@ -12,7 +12,8 @@ FOLLOWS = {
     "approved": BEGINS, "trying-again": BEGINS, "retrying": BEGINS,
     "ready": UP,
     **{word: UP for word in UP},
-    "expired": {"gone", "stuck"}, "deleting": {"gone", "stuck"}, "stuck": {"deleting", "stuck"},
+    "expired": {"gone", "stuck"}, "deleting": {"gone", "stuck"},
+    "stopping": {"gone", "stuck"}, "stuck": {"deleting", "stuck"},
     "failed": {"cleaned-up", "stuck"},
     "cleaned-up": {"retrying"},
 }
@@ -47,6 +48,8 @@ def words_of(audit):
             word = "gone" if row["to_state"] == "deleted" else "cleaned-up"
         if row["event"] == "try-again" and row["from_state"] == "changing":
             word = "changing-again"
+        if row["event"] == "delete" and row["from_state"] == "creating":
+            word = "stopping"
         words += [word] if word else []
         state = row["to_state"]
     return words, wrong

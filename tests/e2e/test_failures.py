@@ -1,7 +1,11 @@
 """When AWS or eksctl fails: told in plain words, cleaned up, tried again; or told to the operators."""
 
 import json
+import os
+import shutil
 from collections import Counter
+
+from company import ROOT
 
 ROOMY = """
   - name: payments
@@ -236,6 +240,39 @@ def test_delete_while_creating_says_how_long_that_takes(company):
     said(c, "unwanted", "up to half an hour")
     c.wait_state("unwanted", "deleted", seconds=60)
     assert c.eksctl.clusters() == [] and not c.aws.mails()[1:]
+
+
+def own_words(tmp_path, **files):
+    """Templates of an operator's own: as envbot's, but for these files of slack/."""
+    templates = tmp_path / "templates"
+    shutil.copytree(os.path.join(ROOT, "templates"), templates)
+    for name, text in files.items():
+        (templates / "slack" / f"{name.replace('_', '-')}.yaml").write_text(f'text: "{text}"\n')
+    return str(templates)
+
+
+def test_what_delete_says_of_times_is_for_the_templates_to_say(company, tmp_path):
+    words = own_words(tmp_path, reply_deleting="*${name}* goes. Five minutes!",
+                      reply_stopping="*${name}* is stopped. Twenty minutes!",
+                      stopping="Stopped by ${raw:by_mention}. Twenty minutes in all!")
+    c = company(templates=words)
+    c.serve()
+    bring(c, "typed")
+    bring(c, "clicked")
+    for name in ("typed", "clicked"):
+        c.wait_state(name, "ready", seconds=60)
+    answer = c.slack.type("U0DEV", "C0GEN", "delete typed", wait=20)["shown"][0]["text"]
+    assert answer == "*typed* goes. Five minutes!"
+    channel, ts, _ = c.message("clicked")
+    c.slack.click("U0DEV", channel, ts, "delete", wait=20)
+    c.slack.wait_for(lambda: "*clicked* goes. Five minutes!" in c.slack.whispers("U0DEV"),
+                     "the click is answered", 60)
+    c.eksctl.set_pace(create_seconds=30)
+    bring(c, "unwanted")
+    c.slack.wait_for(lambda: len(c.eksctl.calls("create")) == 3, "it is being created", 60)
+    answer = c.slack.type("U0DEV", "C0GEN", "delete unwanted", wait=20)["shown"][0]["text"]
+    assert answer == "*unwanted* is stopped. Twenty minutes!"
+    said(c, "unwanted", "Stopped by <@U0DEV>. Twenty minutes in all!")
 
 
 def test_exit_code_one_with_everything_there_is_ready(company):

@@ -84,7 +84,6 @@ static void add_extras(cJSON *values)
     json_set_string(values, "answer", hostile);
     json_set_string(values, "wait", "2 min");
     json_set_string(values, "left_behind", "");
-    json_set_string(values, "how_long", "");
     json_set_string(values, "wanted", "");
     json_set_string(values, "cause_line", "AWS::EC2::VPC/VPC: DELETE_FAILED");
     json_set_string(values, "zones_words", "");
