@@ -221,6 +221,8 @@ static const char *run(struct call *call, const struct command *command)
         if (!begin(call, command->reads ? DB_READ_ONLY : DB_READ_WRITE, unknown, &err))
             return answer_refusal(call, &err, command->reads, unknown);
         bool ok = command->run(call, &err);
+        if (!ok)
+            refusal_hide(call, &err);
         if (must_ask(call)) {
             db_rollback(call->db);
             if (!ask_others(call, rounds++, &err))

@@ -4,6 +4,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "commands/quota_check.h"
+#include "commands/refusal.h"
 #include "lifecycle/change.h"
 #include "lifecycle/change_request.h"
 #include "lifecycle/say.h"
@@ -366,8 +367,7 @@ bool more_matter(struct call *call, int64_t environment, int64_t change, struct 
         !environment_by_id(call, call->db, environment, ENVIRONMENT_READ, &env, err))
         return false;
     if (!r || !env || r->environment != environment)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "What this button belongs to does not exist. Nothing was done.");
+        return error_set(err, ERROR_NOT_FOUND, REFUSAL_NOT_SHOWN);
     call->about = env->id;
     team_use_ask(call, call->db, env->team, true, &rows);
     if (!environment_by_id(call, call->db, environment, ENVIRONMENT_LOCK, &env, err) ||

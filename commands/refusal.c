@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <talloc.h>
@@ -44,4 +45,43 @@ void refusal_note(struct call *call, const struct error *why)
     json_set_string(detail, "code", error_name(why->code));
     json_set_string(detail, "answer", why->text);
     audit_add(call->db, &call->actor, about, NULL, "refused", NULL, NULL, detail);
+}
+
+/* Whether what was clicked is one of the environment's messages: who sees that may be told. */
+static bool of_its_message(struct call *call, const struct environment *env, bool *out,
+                           struct error *err)
+{
+    struct rows *rows = db_query(
+        call, call->db, err,
+        "SELECT FROM messages WHERE environment = $1::bigint"
+        " AND channel = $2 AND ts = $3",
+        P(talloc_asprintf(call, "%" PRId64, env->id), call->actor.channel, call->actor.message));
+    *out = rows && rows_count(rows) > 0;
+    return rows != NULL;
+}
+
+static bool sees(struct call *call, const struct environment *env)
+{
+    static const char *const verbs[] = {"get", "approve"};
+    bool seen = call_owns(call, env) || call_sees(call, env->team);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs && !seen; i++)
+        seen = people_may(call->rules, call->person, verbs[i], "environments", env->team,
+                          env->template, NULL);
+    return seen;
+}
+
+void refusal_hide(struct call *call, struct error *err)
+{
+    struct environment *env;
+    struct error ignored;
+    bool typed = call->envelope->type == ENVELOPE_COMMAND, from_it;
+    bool tells = err->code == ERROR_DENIED || err->code == ERROR_CONFLICT ||
+                 err->code == ERROR_NOT_FOUND || err->code == ERROR_USAGE;
+    tells = tells && strncmp(err->text, "PostgreSQL", 10) != 0; /* it is run again, or ours */
+    if (typed || !tells || !call->about || !db_in_transaction(call->db) ||
+        !environment_by_id(call, call->db, call->about, ENVIRONMENT_READ, &env, &ignored) || !env ||
+        !of_its_message(call, env, &from_it, &ignored))
+        return;
+    if (!from_it && !sees(call, env))
+        error_set(err, ERROR_NOT_FOUND, REFUSAL_NOT_SHOWN);
 }

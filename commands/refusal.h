@@ -9,4 +9,14 @@
    nor of what envbot could not serve. */
 void refusal_note(struct call *call, const struct error *why);
 
+/* Of what does not exist and of what one may not see, so that a guessed number tells nothing. */
+#define REFUSAL_NOT_SHOWN                                                                          \
+    "What this button belongs to does not exist, or the rules do not show it to you. Nothing was " \
+    "done."
+
+/* Inside the transaction of a click or a form that was refused with *err: where the person may not
+   see the environment that its value names, and it did not come from a message of it, *err is
+   REFUSAL_NOT_SHOWN in its place. */
+void refusal_hide(struct call *call, struct error *err);
+
 #endif

@@ -1,6 +1,7 @@
 #include "commands/call.h"
 
 #include "base/text.h"
+#include "commands/refusal.h"
 #include "lifecycle/say.h"
 #include "lifecycle/view.h"
 #include "slack/blocks.h"
@@ -345,8 +346,7 @@ bool call_environment_by_value(struct call *call, enum environment_lock lock,
     if (!environment_by_id(call, call->db, id, lock, out, err))
         return false;
     if (!*out)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "What this button belongs to does not exist. Nothing was done.");
+        return error_set(err, ERROR_NOT_FOUND, REFUSAL_NOT_SHOWN);
     call->about = (*out)->id;
     return true;
 }

@@ -11,7 +11,8 @@ from test_rules_reload import becomes_another, rules, version  # noqa: F401 (rul
 from test_wrong_click import NO_APPROVER, NO_BUTTON, REASON, ask, click, open_deny_form
 
 TRIGGERS = itertools.count(1)
-NOWHERE = "What this button belongs to does not exist. Nothing was done."
+NOWHERE = ("What this button belongs to does not exist, or the rules do not show it to you."
+           " Nothing was done.")
 
 
 def say(c, user, text):

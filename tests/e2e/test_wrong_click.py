@@ -1,6 +1,7 @@
 """Who may not, does not: each wrong click gets a private, true answer and leaves nothing behind."""
 
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -11,6 +12,8 @@ NO_APPROVER = ("The rules do not name you as an approver of small environments i
                " nothing was decided.")
 CANNOT_TELL = ("Slack cannot tell at the moment who you are, so nothing was done. Please try again"
                " in a minute.")
+NOT_SHOWN = ("What this button belongs to does not exist, or the rules do not show it to you."
+             " Nothing was done.")
 NO_BUTTON = "This button is not one of envbot's. Nothing was done."
 
 
@@ -159,13 +162,12 @@ def test_a_forged_button_or_form_decides_nothing(company, tmp_path):
     other = ask(c, "elsewhere", more="--team search")
     number = card[2].split(".")[0]
     form = open_deny_form(c, card)
-    nothing = "What this button belongs to does not exist. Nothing was done."
     changed = ("demo was changed since this card was shown, so nothing was decided. Look at the"
                " new card.")
     forged = {
         other[2]: NO_APPROVER.replace("payments", "search"), number + ".2": changed,
-        number + ".2147483647": changed, "999999.1": nothing, "399999999999999999.1": nothing,
-        number + ".1.1": nothing,  # no change of it waits
+        number + ".2147483647": changed, "999999.1": NOT_SHOWN, "399999999999999999.1": NOT_SHOWN,
+        number + ".1.1": NOT_SHOWN,  # no change of it waits
     }
     forged.update(dict.fromkeys(
         ["", number, number + ".", number + ".0", number + ".-1", number + ".x", "-1.1", "0.1",
@@ -198,6 +200,52 @@ def test_a_forged_button_or_form_decides_nothing(company, tmp_path):
     for value in (card[2],):
         assert click(c, "U0APPR3", card, value=value).startswith(
             "demo was already denied by approver, ")
+
+
+def each_team_sees_its_own(tmp_path):
+    """Rules by which developer asks everywhere, and of search only @security sees and decides."""
+    rules = pathlib.Path(search_is_decided_by_nobody_else(tmp_path))
+    (rules / "everybody.yaml").unlink()
+    path = rules / "team-search.yaml"
+    path.write_text(path.read_text().replace("slack:managers", "slack:security"))
+    (rules / "developer.yaml").write_text("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: developer}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: envbot-requester}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0DEV"}]
+""")
+    return str(rules)
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_forged_number_tells_nothing_of_what_one_may_not_see(company, tmp_path, decided):
+    c = company(rules=each_team_sees_its_own(tmp_path), slack_arguments=MANY_CLICKS)
+    c.slack.group("security", add=["U0APPR3"])
+    c.serve()
+    card = ask(c, "demo")
+    other = ask(c, "elsewhere", more="--team search")
+    form = open_deny_form(c, card)
+    if decided:
+        assert click(c, "U0APPR3", other, "approve") == "You approved elsewhere. It goes ahead."
+    # Whoever stands before its card in the channel sees it anyway.
+    before = c.environment_row("elsewhere")
+    assert "elsewhere" in click(c, "U0APPR", other) or not decided
+    number = other[2].split(".")[0]
+    for action in ("approve", "deny", "takeback", "changes", "ask", "answer", "seen", "end", "extend",
+                   "delete", "withdraw", "retry", "wake", "logs"):
+        for value in (number, other[2], number + ".7", number + ".1.1", "999999.1"):
+            said = click(c, "U0APPR", card, action, value=value)
+            assert said in (NOT_SHOWN, NO_BUTTON), (action, value, said)
+    for value in (other[2], number + ".7", "999999.1"):
+        answer = c.slack.submit("U0APPR", form, REASON, private_metadata=f"C0PLAT {value}")
+        assert answer["errors"] == {"reason": NOT_SHOWN}, value
+    after = c.environment_row("elsewhere")
+    assert (before["state"] == "pending") == (after["state"] == "pending") != decided
+    # Who may see it is told what became of it, wherever they click.
+    if decided:
+        assert click(c, "U0DEV", card, value=other[2]).startswith(
+            "elsewhere was already approved by approver-3, ")
 
 
 @pytest.mark.parametrize("method", ["usergroups.list", "users.info"])
