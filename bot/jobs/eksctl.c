@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <talloc.h>
 #include <time.h>
@@ -239,11 +240,21 @@ void eksctl_remove_homes(const char *place)
     glob_t found;
     if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc; i++)
-            nftw(found.gl_pathv[i], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+            if (is_home(found.gl_pathv[i]))
+                nftw(found.gl_pathv[i], remove_entry, 16, FTW_DEPTH | FTW_PHYS);
         globfree(&found);
     }
     talloc_free(pattern);
 }
+/* Whether it is one that we made: whose folder it is may change what stands where in it at any
+   moment, and the path of what is to be removed lead elsewhere. */
+static bool is_home(const char *path)
+{
+    struct stat it;
+    return lstat(path, &it) == 0 && S_ISDIR(it.st_mode) && it.st_uid == geteuid() &&
+           (it.st_mode & 077) == 0;
+}
+
 
 static void close_pair(int pair[2])
 {

@@ -143,7 +143,7 @@ class Company:
         env.update(SLACK_APP_TOKEN="xapp-1-A0ENVBOT-1-test", SLACK_BOT_TOKEN="xoxb-1-test",
                    AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_REGION="eu-central-1",
                    AWS_SECRET_ACCESS_KEY="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
-                   AWS_EC2_METADATA_DISABLED="true")
+                   AWS_EC2_METADATA_DISABLED="true", TMPDIR=self.directory)
         if self.aws:
             env["AWS_ENDPOINT_URL"] = self.aws.url
         return env

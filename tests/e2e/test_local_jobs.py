@@ -74,3 +74,11 @@ def test_a_process_that_got_the_number_of_a_dead_job_is_let_be(company):
         innocent.kill()
     for left in glob.glob(home):  # it stands under the number that nobody knows any more
         os.rmdir(left)
+    other = home.rsplit(".", 1)[0] + ".AAAAAA"  # somebody else's, who lies in wait for the removal
+    os.mkdir(other)
+    os.chmod(other, 0o777)
+    if os.getuid() == 0:
+        os.chown(other, 65534, 65534)
+    with open(os.path.join(other, "bait"), "w", encoding="utf-8") as file:
+        file.write("theirs")
+    assert os.path.exists(os.path.join(other, "bait"))
