@@ -190,6 +190,15 @@ char **eksctl_upgrade(const void *ctx, const struct config *c, const char *clust
     return arguments_of(ctx, group ? nodes : plane);
 }
 
+/* Where AWS's profiles are: eksctl would look for them in a home that is not theirs. */
+static void add_profile(char **list, unsigned *count, const char *variable, const char *file)
+{
+    const char *home = getenv("HOME");
+    char *path = home ? talloc_asprintf(list, "%s/.aws/%s", home, file) : NULL;
+    if (path && !getenv(variable) && access(path, R_OK) == 0)
+        list[(*count)++] = talloc_asprintf(list, "%s=%s", variable, path);
+}
+
 char **eksctl_environment(const void *ctx, const char *home)
 {
     static const char *const passed[] = {
@@ -197,10 +206,12 @@ char **eksctl_environment(const void *ctx, const char *home)
         "http_proxy=", "https_proxy=", "no_proxy=",   "SSL_CERT_FILE=", "SSL_CERT_DIR="};
     unsigned count = 0;
     char **list = talloc_array(ctx, char *, 64);
-    for (char **each = environ; *each && count < 56; each++)
+    for (char **each = environ; *each && count < 54; each++)
         for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
             if (strncmp(*each, passed[i], strlen(passed[i])) == 0)
                 list[count++] = talloc_strdup(list, *each);
+    add_profile(list, &count, "AWS_CONFIG_FILE", "config");
+    add_profile(list, &count, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
     list[count++] = talloc_asprintf(list, "HOME=%s", home);
     list[count++] = talloc_asprintf(list, "KUBECONFIG=%s/kubeconfig", home);
     list[count++] = talloc_asprintf(list, "TMPDIR=%s", home); /* nothing else may be writable */
@@ -234,6 +245,15 @@ static int remove_entry(const char *path, const struct stat *unused, int type, s
     return remove(path);
 }
 
+/* Whether it is one that we made: whose folder it is may change what stands where in it at any
+   moment, and the path of what is to be removed lead elsewhere. */
+static bool is_home(const char *path)
+{
+    struct stat it;
+    return lstat(path, &it) == 0 && S_ISDIR(it.st_mode) && it.st_uid == geteuid() &&
+           (it.st_mode & 077) == 0;
+}
+
 void eksctl_remove_homes(const char *place)
 {
     char *pattern = home_path(NULL, place, "??????");
@@ -246,15 +266,6 @@ void eksctl_remove_homes(const char *place)
     }
     talloc_free(pattern);
 }
-/* Whether it is one that we made: whose folder it is may change what stands where in it at any
-   moment, and the path of what is to be removed lead elsewhere. */
-static bool is_home(const char *path)
-{
-    struct stat it;
-    return lstat(path, &it) == 0 && S_ISDIR(it.st_mode) && it.st_uid == geteuid() &&
-           (it.st_mode & 077) == 0;
-}
-
 
 static void close_pair(int pair[2])
 {

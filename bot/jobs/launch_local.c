@@ -49,7 +49,8 @@ static void *begin(const void *ctx, const struct config *config, struct metrics 
 }
 
 /* Between fork and exec only what is safe after fork in a program with threads: signal-safety(7).
- */
+   Libraries open connections that an exec does not close (libcurl does): none of them is the job's,
+   nor its eksctl's. */
 static void become_job(char **arguments, char **environment)
 {
     setsid();
@@ -61,6 +62,7 @@ static void become_job(char **arguments, char **environment)
         dup2(null, 0);
         dup2(null, 1);
     }
+    close_range(3, ~0U, 0);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -39,6 +39,50 @@ def test_a_stop_and_the_start_of_another_version_do_not_touch_a_job(company):
     c.slack.wait_for(lambda: not os.path.exists(home), "its home is removed")
 
 
+def sockets(pid):
+    folder = f"/proc/{pid}/fd"
+    return {link for name in os.listdir(folder)
+            if (link := os.readlink(f"{folder}/{name}")).startswith("socket:")}
+
+
+def test_neither_a_job_nor_its_guard_nor_its_eksctl_holds_a_connection_of_the_bots(company):
+    c = company()
+    c.eksctl.add_fault("create", "hang")
+    bot = c.serve()
+    ask_and_approve(c)
+    job, eksctl = c.slack.wait_for(lambda: c.eksctl.calls("create") and job_pids(c), "eksctl begins", 60)
+    with open(f"/proc/{job}/task/{job}/children", encoding="ascii") as file:
+        children = {int(pid) for pid in file.read().split()}
+    assert eksctl in children and len(children) == 2, "its guard and eksctl"
+    own = sockets(bot.process.pid)
+    assert own and not [link for pid in (job, *children) for link in sockets(pid) & own]
+
+
+def test_eksctl_finds_the_profile_that_the_bot_was_told_of(company, tmp_path):
+    c = company()
+    folder = tmp_path / "person" / ".aws"
+    folder.mkdir(parents=True)
+    (folder / "credentials").write_text(
+        "[clusters]\naws_access_key_id = AKIDOFPROFILE\naws_secret_access_key = hush\n")
+    (folder / "config").write_text("[profile clusters]\nregion = eu-west-1\n")
+    usual = c.environment()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        del usual[name]
+    c.environment = lambda: {**usual, "HOME": str(tmp_path / "person"), "AWS_PROFILE": "clusters"}
+    c.eksctl.add_fault("create", "hang")
+    c.serve()
+    ask_and_approve(c)
+    _, eksctl = c.slack.wait_for(lambda: c.eksctl.calls("create") and job_pids(c), "eksctl begins", 60)
+    with open(f"/proc/{eksctl}/environ", "rb") as file:
+        environment = dict(word.split(b"=", 1) for word in file.read().split(b"\0") if word)
+    assert environment[b"HOME"] != str(tmp_path / "person").encode()
+    found = subprocess.run(  # where any of AWS's libraries looks
+        ["/usr/bin/python3", "-c", "import botocore.session as s; session = s.Session()\n"
+         "print(session.get_credentials().access_key, session.get_config_variable('region'))"],
+        env=environment, capture_output=True, text=True)
+    assert found.stdout.split() == ["AKIDOFPROFILE", "eu-west-1"], found.stderr
+
+
 def test_what_a_killed_job_left_in_its_home_is_removed_by_who_takes_over(company):
     c = company()
     c.eksctl.set_pace(create_seconds=2)
@@ -49,10 +93,18 @@ def test_what_a_killed_job_left_in_its_home_is_removed_by_who_takes_over(company
     home = home_of(eksctl)
     with open(os.path.join(home, "left"), "w", encoding="utf-8") as file:
         file.write("over")
+    other = home.rsplit(".", 1)[0] + ".AAAAAA"  # somebody else's, who lies in wait for the removal
+    os.mkdir(other)
+    os.chmod(other, 0o777)
+    if os.getuid() == 0:
+        os.chown(other, 65534, 65534)
+    with open(os.path.join(other, "bait"), "w", encoding="utf-8") as file:
+        file.write("theirs")
     os.kill(job, signal.SIGKILL)
     assert_whole(c, [CREATE, *REST])
     assert c.database.one("SELECT attempts FROM jobs") == 2
     assert not os.path.exists(home) and not os.path.exists(f"/proc/{eksctl}")
+    assert os.path.exists(os.path.join(other, "bait"))
 
 
 def test_a_process_that_got_the_number_of_a_dead_job_is_let_be(company):
@@ -74,11 +126,3 @@ def test_a_process_that_got_the_number_of_a_dead_job_is_let_be(company):
         innocent.kill()
     for left in glob.glob(home):  # it stands under the number that nobody knows any more
         os.rmdir(left)
-    other = home.rsplit(".", 1)[0] + ".AAAAAA"  # somebody else's, who lies in wait for the removal
-    os.mkdir(other)
-    os.chmod(other, 0o777)
-    if os.getuid() == 0:
-        os.chown(other, 65534, 65534)
-    with open(os.path.join(other, "bait"), "w", encoding="utf-8") as file:
-        file.write("theirs")
-    assert os.path.exists(os.path.join(other, "bait"))
