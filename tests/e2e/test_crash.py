@@ -264,32 +264,35 @@ def processes(c, verb):
 
 def job_pids(c):
     """The job's process and its eksctl."""
-    owner = c.database.one("SELECT lease_owner FROM jobs WHERE state = 'running'").split(":")
+    owner = c.slack.wait_for(
+        lambda: (found := (c.database.one("SELECT lease_owner FROM jobs WHERE state = 'running'") or "")
+                 .split(":"))[3:] and found, "eksctl is written down", 60)
     return int(owner[1]), int(owner[3])
 
 
-def wait_creating(c, kind):
-    c.slack.wait_for(lambda: kind in [s["kind"] for s in c.eksctl.stacks().values()],
-                     f"the {kind}'s stack is begun", 30)
+def stands_creating(c, phase="control-plane"):
+    """Serves, and has a creation stand once that phase's stack is begun: the bot and what holds it."""
+    held = c.eksctl.hold("create", phase=phase)
+    bot = c.serve()
+    ask_and_approve(c)
+    held.wait(f"eksctl is at the {phase}")
+    return bot, held
 
 
 def test_killed_in_the_middle_of_a_create_the_job_goes_on(company):
     c = company()
-    c.eksctl.set_pace(create_seconds=3)
-    bot = c.serve()
-    ask_and_approve(c)
-    wait_creating(c, "cluster")
+    bot, held = stands_creating(c)
     bot.kill()
     bot.start().wait_ready()
+    held.lift()
     assert_whole(c)
 
 
 def test_a_cluster_becomes_ready_while_no_bot_runs(company):
     c = company()
-    bot = c.serve()
-    ask_and_approve(c)
-    wait_creating(c, "cluster")
+    bot, held = stands_creating(c)
     bot.kill()
+    held.lift()
     c.wait_state("demo", "ready", seconds=60)
     assert thread(c, "demo") == WHOLE[:-1]
     bot.start().wait_ready()
@@ -300,15 +303,12 @@ def test_a_cluster_becomes_ready_while_no_bot_runs(company):
 CREATE, REST = "create cluster", ["create addon", "create nodegroup"]
 
 
-@pytest.mark.parametrize("who,kind,changes", [
-    ("job", "cluster", [CREATE, *REST]), ("job and eksctl", "nodegroup", [CREATE]),
-    ("everything", "cluster", [CREATE, *REST])])
-def test_a_killed_job_is_taken_up_again(company, who, kind, changes):
+@pytest.mark.parametrize("who,phase,changes", [
+    ("job", "control-plane", [CREATE, *REST]), ("job and eksctl", "nodegroup", [CREATE]),
+    ("everything", "control-plane", [CREATE, *REST])])
+def test_a_killed_job_is_taken_up_again(company, who, phase, changes):
     c = company()
-    c.eksctl.set_pace(create_seconds=2)
-    bot = c.serve()
-    ask_and_approve(c)
-    wait_creating(c, kind)
+    bot, _ = stands_creating(c, phase)
     job, eksctl = job_pids(c)
     if who == "everything":
         bot.kill()
@@ -323,10 +323,7 @@ def test_a_killed_job_is_taken_up_again(company, who, kind, changes):
 
 def test_what_a_killed_eksctl_had_still_to_do_is_done(company):
     c = company()
-    c.eksctl.set_pace(create_seconds=2)
-    c.serve()
-    ask_and_approve(c)
-    wait_creating(c, "cluster")
+    stands_creating(c)
     os.kill(job_pids(c)[1], signal.SIGKILL)
     assert_whole(c, [CREATE, *REST])
     assert c.database.one("SELECT attempts FROM jobs") == 1
@@ -337,12 +334,14 @@ def test_what_a_killed_eksctl_had_still_to_do_is_done(company):
 def test_of_two_bots_the_one_that_is_killed_is_not_missed(company):
     c = company()
     bots = [c.serve(), c.serve()]
+    held = c.eksctl.hold("create", phase="control-plane")
     ask(c)
     bots[0].kill()
     c.approve("demo")
-    wait_creating(c, "cluster")
+    held.wait("eksctl is at work")
     bots[0].start().wait_ready()
     bots[1].kill()
+    held.lift()
     assert_whole(c)
     assert_nothing_twice(c)
     assert bots[0].stop() == 0

@@ -188,13 +188,14 @@ def test_a_creation_that_waits_for_its_next_try_can_be_deleted(company):
 
 def test_retry_does_not_wait_for_the_cleaning_and_goes_on_from_what_is_there(company):
     c = company()
-    c.eksctl.set_pace(delete_seconds=3)
+    cleaning = c.eksctl.hold("delete")
     c.eksctl.add_fault("create", "fail", phase="nodegroup",
                        reason='AWS::EKS::Nodegroup/X: CREATE_FAILED – "VcpuLimitExceeded"')
     c.serve()
     bring(c, "hasty")
-    c.slack.wait_for(lambda: c.eksctl.calls("delete"), "it is being cleaned up", 60)
+    cleaning.wait("it is being cleaned up")
     assert "is tried again" in c.slack.type("U0DEV", "C0GEN", "retry hasty", wait=20)["shown"][0]["text"]
+    cleaning.lift()
     c.wait_state("hasty", "ready", seconds=90)
     states = [(row["kind"], row["state"])
               for row in c.database.query("SELECT kind, state FROM jobs ORDER BY id")]
@@ -231,13 +232,14 @@ def test_what_a_failed_try_cost_stays_in_the_report_and_the_gap_costs_nothing(co
 
 def test_delete_while_creating_says_how_long_that_takes(company):
     c = company()
-    c.eksctl.set_pace(create_seconds=4)
+    held = c.eksctl.hold("create")
     c.serve()
     bring(c, "unwanted")
-    c.slack.wait_for(lambda: c.eksctl.calls("create"), "it is being created", 60)
+    held.wait("it is being created")
     answer = c.slack.type("U0DEV", "C0GEN", "delete unwanted", wait=20)["shown"][0]["text"]
     assert "has to come to its end" in answer and "half an hour" in answer
     said(c, "unwanted", "up to half an hour")
+    held.lift()
     c.wait_state("unwanted", "deleted", seconds=60)
     assert c.eksctl.clusters() == [] and not c.aws.mails()[1:]
 

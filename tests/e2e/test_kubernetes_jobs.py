@@ -294,11 +294,11 @@ def hasty(tmp_path):
 
 def test_the_pod_of_who_lost_the_lease_is_gone_before_another_begins(cluster, working, hasty):
     c = working(templates=hasty)
-    c.eksctl.set_pace(create_seconds=3)
+    held = c.eksctl.hold("create", phase="control-plane")
     bot = c.serve()
     ask(c)
     c.approve("demo")
-    c.slack.wait_for(lambda: c.eksctl.calls("create"), "eksctl runs", 30)
+    held.wait("eksctl runs")
     bot.kill()  # which its pods do not notice
     bot.start().wait_ready()
     frozen = processes(cluster)[0]["pid"]
@@ -315,11 +315,11 @@ def test_the_pod_of_who_lost_the_lease_is_gone_before_another_begins(cluster, wo
 
 def test_a_pod_that_cannot_be_reached_is_told_of_and_not_waited_for_for_ever(cluster, working, hasty):
     c = working(templates=hasty, **{"jobs.kubernetes.patience": "1s"})
-    c.eksctl.set_pace(create_seconds=3)
+    held = c.eksctl.hold("create", phase="control-plane")
     c.serve()
     ask(c)
     c.approve("demo")
-    c.slack.wait_for(lambda: c.eksctl.calls("create"), "eksctl runs", 30)
+    held.wait("eksctl runs")
     cluster.change(lost=True)  # its node: nothing comes from there, and nothing ends there
     frozen = processes(cluster)[0]["pid"]
     os.kill(frozen, signal.SIGSTOP)
@@ -356,11 +356,11 @@ def test_a_job_that_nobody_waits_for_any_more_is_taken_away(cluster, working):
 
 def test_a_pod_that_died_is_followed_by_another(cluster, working):
     c = working()
-    c.eksctl.set_pace(create_seconds=2)
+    held = c.eksctl.hold("create", phase="control-plane")
     c.serve()
     ask(c)
     c.approve("demo")
-    c.slack.wait_for(lambda: c.eksctl.calls("create"), "eksctl runs", 30)
+    held.wait("eksctl runs")
     os.kill(processes(cluster)[0]["pid"], signal.SIGKILL)
     c.wait_state("demo", "ready", seconds=60)
     assert [j["metadata"]["name"] for j in jobs(cluster)] == ["envbot-job-1-1", "envbot-job-1-2"]

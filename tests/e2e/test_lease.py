@@ -9,7 +9,7 @@ import pytest
 
 from company import ROOT, TEAMS
 from gate import Gate
-from test_crash import job_pids, wait_creating
+from test_crash import job_pids
 
 FREE = "create small demo --nodes 1 --ttl 2h"
 
@@ -31,13 +31,15 @@ def job(c):
                             " ORDER BY id LIMIT 1")[0]
 
 
-def begin(c, seconds=20):
-    """A creation under way: its job's process and its eksctl."""
-    c.eksctl.set_pace(create_seconds=seconds)
+def begin(c):
+    """A creation that takes its time until finish(): its job's process and its eksctl."""
+    c.eksctl.set_pace(create_seconds=600)
+    held = c.eksctl.hold("create", phase="control-plane")
     c.serve()
     c.slack.type("U0DEV", "C0GEN", FREE)
-    wait_creating(c, "cluster")
-    return c.slack.wait_for(lambda: job_pids(c), "eksctl is written down")
+    held.wait("eksctl is at work")
+    c.eksctl.set_pace(create_seconds=1)  # whoever goes on with it
+    return job_pids(c)
 
 
 def test_when_postgresql_hangs_eksctl_is_ended_before_the_lease_runs_out(company):

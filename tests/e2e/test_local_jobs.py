@@ -6,7 +6,7 @@ import signal
 import stat
 import subprocess
 
-from test_crash import CREATE, REST, ask_and_approve, assert_whole, job_pids, wait_creating
+from test_crash import CREATE, REST, assert_whole, job_pids, stands_creating
 
 
 def home_of(pid):
@@ -23,10 +23,7 @@ def variables(pid):
 
 def test_a_stop_and_the_start_of_another_version_do_not_touch_a_job(company):
     c = company()
-    c.eksctl.set_pace(create_seconds=3)
-    bot = c.serve()
-    ask_and_approve(c)
-    wait_creating(c, "cluster")
+    bot, held = stands_creating(c)
     job, eksctl = job_pids(c)
     assert not [name for name in variables(job) if "SLACK" in name]
     home = home_of(eksctl)
@@ -34,6 +31,7 @@ def test_a_stop_and_the_start_of_another_version_do_not_touch_a_job(company):
     assert bot.stop() == 0
     bot.start().wait_ready()
     assert job_pids(c) == (job, eksctl)
+    held.lift()
     assert_whole(c)
     assert c.database.one("SELECT attempts FROM jobs") == 1
     c.slack.wait_for(lambda: not os.path.exists(home), "its home is removed")
@@ -85,10 +83,7 @@ def test_eksctl_finds_the_profile_that_the_bot_was_told_of(company, tmp_path):
 
 def test_what_a_killed_job_left_in_its_home_is_removed_by_who_takes_over(company):
     c = company()
-    c.eksctl.set_pace(create_seconds=2)
-    c.serve()
-    ask_and_approve(c)
-    wait_creating(c, "cluster")
+    stands_creating(c)
     job, eksctl = job_pids(c)
     home = home_of(eksctl)
     with open(os.path.join(home, "left"), "w", encoding="utf-8") as file:
@@ -109,10 +104,7 @@ def test_what_a_killed_job_left_in_its_home_is_removed_by_who_takes_over(company
 
 def test_a_process_that_got_the_number_of_a_dead_job_is_let_be(company):
     c = company()
-    c.eksctl.set_pace(create_seconds=2)
-    c.serve()
-    ask_and_approve(c)
-    wait_creating(c, "cluster")
+    stands_creating(c)
     job, eksctl = job_pids(c)
     home = home_of(eksctl)
     with subprocess.Popen(["sleep", "120"], start_new_session=True) as innocent:

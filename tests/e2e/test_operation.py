@@ -168,7 +168,7 @@ def test_health_readiness_and_metrics_tell_what_goes_on(company):
     for name in re.findall(r"^# TYPE (\w+)", page, re.M):
         assert page.count(f"# HELP {name} ") == 1
 
-    c.eksctl.set_pace(delete_seconds=20)
+    c.eksctl.hold("delete")
     c.slack.type("U0DEV", "C0GEN", "delete run", wait=20)
     c.slack.wait_for(lambda: metric(bot.get("/metrics")[1], "envbot_jobs", kind="delete",
                                     state="running") == 1, "the running job is counted", 40)

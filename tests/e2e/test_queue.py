@@ -85,8 +85,10 @@ def test_teams_take_turns_and_who_waits_sees_the_place(company):
 
 
 def took(company):
+    held = company.eksctl.hold("create")
     ask(company, "first")
     text = say(company, "U0DEV", "show first")
+    held.lift()
     company.wait_state("first", "ready")
     say(company, "U0DEV", "delete first")
     company.wait_state("first", "deleted")

@@ -44,13 +44,14 @@ def test_an_environment_is_scaled_and_says_so(company):
     assert not scale_flags(c)
 
     # Up: reserved at once, and the owner may go on with other things.
-    c.eksctl.set_pace(change_seconds=3)
+    held = c.eksctl.hold("scale")
     assert "goes from 1 to 3 nodes" in ask(c, "U0DEV", "scale demo 3")
     row = c.environment_row("demo")
     assert (row["state"], row["nodes"], row["parameters"]["nodes"]) == ("changing", 3, 1)
     assert "demo is being changed right now" in ask(c, "U0DEV", "scale demo 2")
     assert "has 1 h more" in ask(c, "U0DEV", "extend demo 1h")
     assert "is being changed" in ask(c, "U0DEV", "list")
+    held.lift()
     row = ready(c, "demo", 3)
     assert row["parameters"]["nodes"] == 3 and row["change"] is None
     assert c.eksctl.sizes("payments-demo") == {"main": (3, 3, 3)}
@@ -67,9 +68,10 @@ def test_an_environment_is_scaled_and_says_so(company):
     assert "changed its number of nodes from 1 to 3" in ask(c, "U0MGR", "audit demo")
 
     # Down: the old size counts until the new one was seen.
-    c.eksctl.set_pace(change_seconds=1)
+    held = c.eksctl.hold("scale")
     ask(c, "U0DEV", "scale demo 1")
     assert c.environment_row("demo")["nodes"] == 3
+    held.lift()
     ready(c, "demo", 1)
     assert c.eksctl.sizes("payments-demo") == {"main": (1, 1, 1)}
 
