@@ -288,24 +288,14 @@ static bool begin_plan(struct run *run, const void *ctx, struct error *err)
     return usual != NULL;
 }
 
-static bool begin(struct run *run, const void *ctx, int64_t id, struct error *err)
+/* What the claim is for: its environment says that it is worked on. */
+static bool set_to_work(struct run *run, const void *ctx, struct error *err)
 {
-    struct job_bounds bounds = {run->config->jobs.parallel, run->config->jobs.per_region,
-                                run->config->jobs.per_team, run->config->jobs.lease};
-    run->renewed_at = guard_clock();
-    if (!db_begin(run->db, DB_READ_WRITE, err) ||
-        !job_claim(ctx, run->db, id, owner_text(ctx, 0), &bounds, &run->job, err))
+    bool held = false;
+    if (!db_begin(run->db, DB_READ_WRITE, err) || !job_fence(run->db, run->job, &held, err))
         return false;
-    if (!run->job) {
-        db_rollback(run->db);
-        return true;
-    }
-    /* From now on there is a lease to be kept. */
-    db_answer_within(run->db, (int)supervise_margin(run->config) + 1000);
-    /* A creation is bounded in all, each try of a deletion by itself: that one must not end before
-       all is gone. */
-    int64_t had = strcmp(run->job->kind, "create") == 0 ? run->job->age : 0;
-    run->deadline_at = guard_clock() + (run->config->jobs.deadline - had) * 1000;
+    if (!held)
+        return error_set(err, ERROR_CONFLICT, "the job was taken over by another process");
     if (!environment_by_id(ctx, run->db, run->job->environment, ENVIRONMENT_LOCK, &run->env, err))
         return false;
     if (!begin_plan(run, ctx, err))
@@ -320,6 +310,33 @@ static bool begin(struct run *run, const void *ctx, int64_t id, struct error *er
         say_redraw(run->db, run->env, "message");
     }
     return db_commit(run->db, err);
+}
+
+static bool begin(struct run *run, const void *ctx, int64_t id, struct error *err)
+{
+    int64_t lease = run->config->jobs.lease * 1000;
+    struct job_bounds bounds = {run->config->jobs.parallel, run->config->jobs.per_region,
+                                run->config->jobs.per_team, run->config->jobs.lease};
+    run->renewed_at = guard_clock();
+    if (!job_claim(ctx, run->db, id, owner_text(ctx, 0), &bounds, &run->job, err))
+        return false;
+    if (!run->job)
+        return true;
+    /* From now on there is a lease to be kept. */
+    db_answer_within(run->db, (int)supervise_margin(run->config) + 1000);
+    /* A creation is bounded in all, each try of a deletion by itself: that one must not end before
+       all is gone. */
+    int64_t had = strcmp(run->job->kind, "create") == 0 ? run->job->age : 0;
+    run->deadline_at = guard_clock() + (run->config->jobs.deadline - had) * 1000;
+    /* Nobody else can do it before the lease is over. */
+    while (!set_to_work(run, ctx, err)) {
+        db_rollback(run->db);
+        bool passes = err->code == ERROR_UNAVAILABLE || err->code == ERROR_UNKNOWN;
+        if (!passes || supervise_stop || guard_clock() - run->renewed_at > lease / 2)
+            return false;
+        poll(NULL, 0, 200);
+    }
+    return true;
 }
 
 static int run_claimed(struct run *run, struct error *err)

@@ -8,18 +8,6 @@
     "scope, cause, line, opened_at IS NOT NULL AS open,"                                           \
     " opened_at IS NOT NULL AND probe_job IS NOT NULL AS probing"
 
-void circuit_probe(struct db *db, const struct job *job, int64_t seconds)
-{
-    char id[32], wait[32];
-    snprintf(id, sizeof id, "%" PRId64, job->id);
-    snprintf(wait, sizeof wait, "%" PRId64, seconds);
-    db_send(db,
-            "UPDATE circuits SET probe_job = $1,"
-            " probe_at = clock_timestamp() + make_interval(secs => $3::double precision)"
-            " WHERE opened_at IS NOT NULL AND scope IN ('', $2)",
-            P(id, job->region, wait));
-}
-
 bool circuit_fail(struct db *db, const struct job *job, const struct circuit *trouble,
                   const struct circuit_bounds *bounds, bool *open, struct error *err)
 {

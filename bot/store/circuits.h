@@ -27,9 +27,6 @@ struct circuit_bounds {
 #define CIRCUIT_PROBES_J                                                                           \
     "EXISTS (SELECT FROM circuits c WHERE c.opened_at IS NOT NULL AND c.scope IN ('', j.region))"
 
-/* In the transaction of a claim: this job is the probe for a while. */
-void circuit_probe(struct db *db, const struct job *job, int64_t seconds);
-
 /* In the caller's transaction, with the job's row locked: that trouble failed the job. *open: the
    circuit is open now, so the job is to wait. */
 bool circuit_fail(struct db *db, const struct job *job, const struct circuit *trouble,

@@ -7,65 +7,76 @@
 #include <string.h>
 #include <talloc.h>
 
+/* $1: the job, $2: who claims it, $3: its lease in seconds, $4 to $6: the bounds, $7: how long a
+   probe keeps others away. One statement, so that the lock is held for no client's sake. */
+#define CLAIM                                                                                      \
+    "WITH claimed AS (UPDATE jobs j SET state = 'running', fence = j.fence + 1,"                   \
+    "  attempts = j.attempts + 1, started_at = coalesce(j.started_at, now()), lease_owner = $2,"   \
+    "  lease_until = clock_timestamp() + make_interval(secs => $3::double precision)"              \
+    "  FROM (SELECT id, lease_owner, state FROM jobs WHERE id = $1 FOR UPDATE) old"                \
+    "  WHERE j.id = old.id AND ((j.state = 'running' AND j.lease_until < clock_timestamp())"       \
+    "   OR (j.state = 'queued' AND j.not_before <= clock_timestamp()"                              \
+    "    AND NOT " PAUSE_HOLDS_J " AND NOT " CIRCUIT_HOLDS_J                                       \
+    "    AND (SELECT count(*) FROM jobs WHERE state = 'running') < $4::bigint"                     \
+    "    AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = j.region)"      \
+    "     < $5::bigint"                                                                            \
+    "    AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.team = j.team)"          \
+    "     < $6::bigint))"                                                                          \
+    "  RETURNING j.id, j.environment, j.team, j.kind, j.region, j.fence, j.attempts, j.cancel,"    \
+    "   coalesce((j.result->>'failures')::integer, 0) AS failures,"                                \
+    "   j.result->'zones' AS zones,"                                                               \
+    "   extract(epoch FROM clock_timestamp() - j.started_at)::bigint AS age,"                      \
+    "   coalesce(old.lease_owner, '') AS old_owner, old.state = 'queued' AS queued,"               \
+    "   old.state = 'queued' AND " CIRCUIT_PROBES_J " AS probe),"                                  \
+    " turn AS (INSERT INTO turns (team, served_at)"                                                \
+    "  SELECT team, clock_timestamp() FROM claimed WHERE queued"                                   \
+    "  ON CONFLICT (team) DO UPDATE SET served_at = excluded.served_at),"                          \
+    " probe AS (UPDATE circuits SET probe_job = c.id,"                                             \
+    "  probe_at = clock_timestamp() + make_interval(secs => $7::double precision)"                 \
+    "  FROM claimed c WHERE c.probe AND opened_at IS NOT NULL AND scope IN ('', c.region))"        \
+    " SELECT * FROM claimed"
+
+static struct job *claimed(const void *ctx, const struct rows *rows)
+{
+    struct job *job = talloc_zero(ctx, struct job);
+    job->id = rows_integer(rows, 0, "id", 0);
+    job->environment = rows_integer(rows, 0, "environment", 0);
+    job->fence = rows_integer(rows, 0, "fence", 0);
+    job->kind = rows_copy(job, rows, 0, "kind");
+    job->region = rows_copy(job, rows, 0, "region");
+    job->old_owner = rows_copy(job, rows, 0, "old_owner");
+    job->attempts = (int)rows_integer(rows, 0, "attempts", 1);
+    job->failures = (int)rows_integer(rows, 0, "failures", 0);
+    job->age = rows_integer(rows, 0, "age", 0);
+    job->zones = rows_json(job, rows, 0, "zones");
+    job->cancel = rows_true(rows, 0, "cancel");
+    job->probe = rows_true(rows, 0, "probe");
+    return job;
+}
+
 bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
                const struct job_bounds *bounds, struct job **out, struct error *err)
 {
+    *out = NULL;
+    if (!db_begin(db, DB_READ_WRITE, err))
+        return false;
     void *tmp = talloc_new(NULL);
     char *id_text = text_number(tmp, id);
-    *out = NULL;
+    struct rows *rows = NULL;
     db_send(db,
             "SELECT FROM environments WHERE id = (SELECT environment FROM jobs WHERE id = $1)"
             " FOR UPDATE",
             P(id_text));
     db_send(db, JOBS_CLAIM_LOCK, P0);
-    struct rows *rows = db_query(
-        tmp, db, err,
-        "UPDATE jobs j SET state = 'running', fence = j.fence + 1, attempts = j.attempts + 1,"
-        " started_at = coalesce(j.started_at, now()), lease_owner = $2,"
-        " lease_until = clock_timestamp() + make_interval(secs => $3::double precision)"
-        " FROM (SELECT id, lease_owner, state FROM jobs WHERE id = $1 FOR UPDATE) old"
-        " WHERE j.id = old.id AND ((j.state = 'running' AND j.lease_until < clock_timestamp())"
-        "  OR (j.state = 'queued' AND j.not_before <= clock_timestamp()"
-        "   AND NOT " PAUSE_HOLDS_J " AND NOT " CIRCUIT_HOLDS_J
-        "   AND (SELECT count(*) FROM jobs WHERE state = 'running') < $4::bigint"
-        "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.region = j.region)"
-        "    < $5::bigint"
-        "   AND (SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.team = j.team)"
-        "    < $6::bigint))"
-        " RETURNING j.id, j.environment, j.team, j.kind, j.region, j.fence, j.attempts, j.cancel,"
-        "  coalesce((j.result->>'failures')::integer, 0) AS failures,"
-        "  j.result->'zones' AS zones,"
-        "  extract(epoch FROM clock_timestamp() - j.started_at)::bigint AS age,"
-        "  coalesce(old.lease_owner, '') AS old_owner, old.state = 'queued' AS queued,"
-        "  " CIRCUIT_PROBES_J " AS probe",
-        P(id_text, owner, text_number(tmp, bounds->lease_seconds),
-          text_number(tmp, bounds->parallel), text_number(tmp, bounds->per_region),
-          text_number(tmp, bounds->per_team)));
-    if (rows && rows_count(rows) && rows_true(rows, 0, "queued"))
-        db_send(db,
-                "INSERT INTO turns (team, served_at) VALUES ($1, clock_timestamp())"
-                " ON CONFLICT (team) DO UPDATE SET served_at = excluded.served_at",
-                P(rows_text(rows, 0, "team")));
-    if (rows && rows_count(rows)) {
-        struct job *job = talloc_zero(ctx, struct job);
-        job->id = rows_integer(rows, 0, "id", 0);
-        job->environment = rows_integer(rows, 0, "environment", 0);
-        job->fence = rows_integer(rows, 0, "fence", 0);
-        job->kind = talloc_strdup(job, rows_text(rows, 0, "kind"));
-        job->region = talloc_strdup(job, rows_text(rows, 0, "region"));
-        job->old_owner = talloc_strdup(job, rows_text(rows, 0, "old_owner"));
-        job->attempts = (int)rows_integer(rows, 0, "attempts", 1);
-        job->failures = (int)rows_integer(rows, 0, "failures", 0);
-        job->age = rows_integer(rows, 0, "age", 0);
-        job->zones = rows_json(job, rows, 0, "zones");
-        job->cancel = rows_true(rows, 0, "cancel");
-        job->probe = rows_true(rows, 0, "queued") && rows_true(rows, 0, "probe");
-        if (job->probe)
-            circuit_probe(db, job, 4 * bounds->lease_seconds);
-        *out = job;
-    }
+    db_ask(tmp, db, &rows, CLAIM,
+           P(id_text, owner, text_number(tmp, bounds->lease_seconds),
+             text_number(tmp, bounds->parallel), text_number(tmp, bounds->per_region),
+             text_number(tmp, bounds->per_team), text_number(tmp, 4 * bounds->lease_seconds)));
+    bool ok = db_commit(db, err);
+    if (ok && rows_count(rows))
+        *out = claimed(ctx, rows);
     talloc_free(tmp);
-    return rows != NULL;
+    return ok;
 }
 
 bool job_renew(struct db *db, const struct job *job, int64_t lease_seconds, bool *held,

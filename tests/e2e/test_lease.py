@@ -59,6 +59,26 @@ def test_when_postgresql_hangs_eksctl_is_ended_before_the_lease_runs_out(company
         gate.close()
 
 
+def test_who_is_slow_to_begin_keeps_no_other_job_from_being_claimed(company):
+    c = company(options={"jobs.lease": "90s", "jobs.heartbeat": "10s"})
+    gate = Gate.of(c, TEAMS)
+    try:
+        c.serve()
+        slow = gate.before("envbot job", "FROM environments e WHERE e.id = $1")
+        c.slack.type("U0DEV", "C0GEN", FREE)
+        slow.wait("a job was claimed, and its process is slow")
+        gate.asked = []  # those that come after it are not
+        c.slack.type("U0DEV", "C0GEN", "create small quick --nodes 1 --ttl 2h")
+        c.wait_state("quick", "ready", seconds=90)
+        assert (job(c)["state"], job(c)["fence"]) == ("running", 1)
+        assert c.environment_row("demo")["state"] == "queued"
+        gate.cut("envbot job")  # it goes on with another connection
+        c.wait_state("demo", "ready", seconds=90)
+        assert job(c)["attempts"] == 1 and len(c.eksctl.calls("create")) == 2
+    finally:
+        gate.close()
+
+
 def test_a_frozen_process_learns_that_it_lost_the_lease_and_changes_nothing_more(company):
     c = company()
     process, eksctl = begin(c)
