@@ -6,13 +6,18 @@
 #include "store/sweeps.h"
 
 #include <talloc.h>
+#include <time.h>
 
 struct counts {
     struct metric *environments, *jobs, *job_seconds, *paused, *breakers, *swept;
     char *pause;       /* its words; "" when nothing is paused */
     char *aws;         /* the same of the circuits around AWS */
     int64_t *observed; /* the jobs that ended within the last minute; NULL before the first look */
+    int64_t alive_due_ms; /* monotonic: when to count again what is alive */
 };
+
+/* Counting takes a fiftieth of the time, and what is told is this old at most. */
+enum { REST = 50, OLDEST_MS = 300000 };
 
 /* A cluster takes a quarter of an hour, a deletion some minutes. */
 static const double job_bounds[] = {1, 5, 15, 60, 120, 300, 600, 900, 1200, 1800, 2700, 3600, 7200};
@@ -113,11 +118,21 @@ static void observe(struct counts *counts, const struct rows *rows)
     counts->observed = seen;
 }
 
-bool counts_read(struct counts *counts, struct db *db, struct error *err)
+static int64_t clock_ms(void)
 {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return at.tv_sec * 1000 + at.tv_nsec / 1000000;
+}
+
+/* Each environment and job that is alive is looked at for it. */
+static bool count_alive(struct counts *counts, struct db *db, struct error *err)
+{
+    int64_t began = clock_ms();
+    if (began < counts->alive_due_ms)
+        return true;
     void *tmp = talloc_new(NULL);
-    struct rows *environments = NULL, *jobs = NULL, *ended = NULL, *pause = NULL, *circuits = NULL,
-                *swept = NULL;
+    struct rows *environments = NULL, *jobs = NULL;
     db_ask(tmp, db, &environments,
            "SELECT state, team, count(*) AS count FROM environments WHERE ended_at IS NULL"
            " GROUP BY state, team",
@@ -126,6 +141,23 @@ bool counts_read(struct counts *counts, struct db *db, struct error *err)
            "SELECT kind, state, count(*) AS count FROM jobs"
            " WHERE state IN ('queued', 'running') GROUP BY kind, state",
            P0);
+    bool ok = db_flush(db, err);
+    if (ok) {
+        replace(counts->environments, environments, "state", "team");
+        replace(counts->jobs, jobs, "kind", "state");
+    }
+    int64_t ended = clock_ms(), rest = (ended - began) * REST;
+    counts->alive_due_ms = ended + (rest < OLDEST_MS ? rest : OLDEST_MS);
+    talloc_free(tmp);
+    return ok;
+}
+
+bool counts_read(struct counts *counts, struct db *db, struct error *err)
+{
+    if (!db_connect(db, err))
+        return false;
+    void *tmp = talloc_new(NULL);
+    struct rows *ended = NULL, *pause = NULL, *circuits = NULL, *swept = NULL;
     db_ask(tmp, db, &ended,
            "SELECT id, kind, extract(epoch FROM finished_at - started_at) AS seconds FROM jobs"
            " WHERE id > (SELECT max(id) FROM jobs) - 500"
@@ -139,10 +171,8 @@ bool counts_read(struct counts *counts, struct db *db, struct error *err)
         note_pause(counts, pause);
         note_circuits(counts, circuits);
         replace(counts->swept, swept, "kind", NULL);
-        replace(counts->environments, environments, "state", "team");
-        replace(counts->jobs, jobs, "kind", "state");
         observe(counts, ended);
     }
     talloc_free(tmp);
-    return ok;
+    return ok && count_alive(counts, db, err);
 }

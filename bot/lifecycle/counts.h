@@ -12,7 +12,10 @@ struct counts;
 struct counts *counts_new(const void *ctx, struct metrics *metrics);
 
 /* Reads them anew, from what is alive and the latest jobs only. To be called every few seconds: a
-   job that ended more than a minute before is not observed any more. */
+   job that ended more than a minute before is not observed any more. Counting all that is alive
+   takes longer the more there is, so it is left out for 50 times as long as it took, five minutes
+   at most.
+ */
 bool counts_read(struct counts *counts, struct db *db, struct error *err);
 
 /* What is the matter with AWS, in words; "" when nothing is. As of the last look. */

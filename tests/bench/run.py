@@ -198,8 +198,8 @@ def print_jobs(found):
             f"{each['beyond_lease_s']:.1f} s ({each['jobs']} at once)")
     for each in found["passes"]:
         row(f"{each['queued']:,} queued, {each['finished']:,} finished",
-            f"launcher's pass {each['launcher_ms']:.2f} ms, clock's tick {each['clock_ms']:.2f} ms, each 5 s "
-            f"{each['every_5_s_ms']:.1f} ms; the bot {each['bot_of_core']:.3f} of a core")
+            f"launcher's pass {each['launcher_ms']:.2f} ms, clock's tick {each['clock_ms']:.2f} ms, counting "
+            f"{each['counts_of_core']:.4f} of a core; the bot {each['bot_of_core']:.3f} of a core")
 
 
 def print_table(found):

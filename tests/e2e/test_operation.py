@@ -8,6 +8,8 @@ import subprocess
 import pytest
 import yaml
 from built import built
+from company import TEAMS
+from gate import Gate, Rule
 
 COMMANDS = ("serve", "job", "migrate", "check", "render", "can", "report")
 
@@ -140,6 +142,24 @@ def metric(page, name, **labels):
         if found and dict(re.findall(r'(\w+)="([^"]*)"', found.group(1) or "")) == labels:
             return float(found.group(2))
     return None
+
+
+def test_what_takes_long_to_count_is_counted_less_often(company):
+    c = company()
+    gate, asked = Gate.of(c, TEAMS), []
+    try:
+        slow = gate.before("envbot clock", "GROUP BY kind, state")
+        gate.asked += [Rule("envbot", lambda sql, _, part=part: part in sql and asked.append(part))
+                       for part in ("GROUP BY kind, state", "report->'findings'", "lease_until < now()")]
+        c.serve(wait=False)
+        slow.wait("it counts what is alive")
+        c.slack.wait_for(lambda: asked.count("lease_until < now()") > 3, "three seconds pass", 60)
+        slow.open.set()
+        before = asked.count("report->'findings'")
+        c.slack.wait_for(lambda: asked.count("report->'findings'") >= before + 4, "it looks at the rest", 120)
+        assert asked.count("GROUP BY kind, state") == 1, asked
+    finally:
+        gate.close()
 
 
 def test_health_readiness_and_metrics_tell_what_goes_on(company):
