@@ -16,11 +16,14 @@ enum { MOST_RADIO = 10 };
 
 /* ---- the first page ---- */
 
+/* Those that the person may ask for in some team. */
 static cJSON *template_options(struct call *call)
 {
     const struct template_set *set = call->app->templates;
-    cJSON *options = cJSON_CreateArray();
-    for (int i = 0; i < set->count && i < FIELD_MOST_OPTIONS; i++) {
+    cJSON *options = json_array(call);
+    for (int i = 0; i < set->count && cJSON_GetArraySize(options) < FIELD_MOST_OPTIONS; i++) {
+        if (!wish_possible(call, NULL, &set->items[i]))
+            continue;
         cJSON *one = field_option(call, set->items[i].name, set->items[i].title);
         if (*set->items[i].description)
             json_set(one, "description", field_plain(call, set->items[i].description));
@@ -29,30 +32,20 @@ static cJSON *template_options(struct call *call)
     return options;
 }
 
-static bool may_ask_in(struct call *call, const char *team)
-{
-    const struct template_set *set = call->app->templates;
-    for (int i = 0; i < set->count; i++)
-        if (people_may(call->rules, call->person, "create", "environments", team,
-                       set->items[i].name, NULL))
-            return true;
-    return false;
-}
-
 static cJSON *teams_to_ask_in(struct call *call)
 {
     const struct config *config = call->app->config;
     cJSON *teams = json_array(call);
     for (int i = 0; i < config->team_count && cJSON_GetArraySize(teams) < FIELD_MOST_OPTIONS; i++)
-        if (may_ask_in(call, config->teams[i].name))
+        if (wish_possible(call, config->teams[i].name, NULL))
             cJSON_AddItemToArray(teams, cJSON_CreateString(config->teams[i].name));
     return teams;
 }
 
 bool create_form(struct call *call, struct error *err)
 {
-    const cJSON *teams = teams_to_ask_in(call), *team;
-    if (!teams->child || !call->app->templates->count)
+    const cJSON *teams = teams_to_ask_in(call), *templates = template_options(call), *team;
+    if (!teams->child || !templates->child)
         return error_set(err, ERROR_DENIED,
                          "The rules do not let you ask for a cluster in any team. Ask your "
                          "platform team for a role with the verb `create` on `environments`.");
@@ -61,12 +54,12 @@ bool create_form(struct call *call, struct error *err)
     cJSON_ArrayForEach (team, teams)
         if (own[0] && strcmp(own[0], team->valuestring) == 0)
             first = own[0];
-    cJSON *values = json_object(call), *templates = template_options(call);
+    cJSON *values = json_object(call);
     json_set_string(values, "channel", call->envelope->channel);
     json_set_string(values, "first_team", first);
-    json_set_bool(values, "few", call->app->templates->count <= MOST_RADIO);
+    json_set_bool(values, "few", cJSON_GetArraySize(templates) <= MOST_RADIO);
     json_set(values, "first", cJSON_Duplicate(templates->child, true));
-    json_set(values, "templates", templates);
+    json_set(values, "templates", cJSON_Duplicate(templates, true));
     json_set(values, "teams", cJSON_Duplicate(teams, true));
     call->view = wording_slack(call, call->app->wording, "form-create", values, err);
     return call->view != NULL;

@@ -404,11 +404,14 @@ bool call_may(struct call *call, const char *verb, const char *resource, const c
         call->actor.rule = talloc_strdup(call, why.text);
         return true;
     }
+    /* Who may ask for one template may not ask for all. */
+    const char *what =
+        strcmp(verb, "create") == 0 ? talloc_asprintf(call, "%s %s", template, resource) : resource;
     if (call->person->groups_unknown)
         return error_set(err, ERROR_UNAVAILABLE,
                          "Slack cannot tell at the moment which groups you are in, and without one "
                          "the rules do not let you %s %s in %s. Please try again in a minute.",
-                         verb_words(verb), resource, *team ? team : "all teams");
+                         verb_words(verb), what, *team ? team : "all teams");
     const char **who = rbac_subjects(call, call->rules, team, verb, resource, template);
     const char *shown[4];
     size_t count = 0;
@@ -419,15 +422,15 @@ bool call_may(struct call *call, const char *verb, const char *resource, const c
         return error_set(err, ERROR_DENIED,
                          "The rules do not let you %s %s in %s, so nothing was done. They are kept "
                          "by a cluster; whoever runs envbot can bind a role with the verb `%s`.",
-                         verb_words(verb), resource, where, verb);
+                         verb_words(verb), what, where, verb);
     if (count)
         return error_set(err, ERROR_DENIED,
                          "The rules do not let you %s %s in %s, so nothing was done. They let %s.",
-                         verb_words(verb), resource, where, text_list(call, shown, count, "and"));
+                         verb_words(verb), what, where, text_list(call, shown, count, "and"));
     return error_set(err, ERROR_DENIED,
                      "The rules let nobody %s %s in %s. Ask whoever runs envbot for a role with "
                      "the verb `%s`.",
-                     verb_words(verb), resource, where, verb);
+                     verb_words(verb), what, where, verb);
 }
 
 bool call_may_or_owns(struct call *call, const char *verb, const struct environment *env,

@@ -2,18 +2,9 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "commands/wish.h"
 
 #include <talloc.h>
-
-static bool may_ask(struct call *call, const struct template *t)
-{
-    const struct config *config = call->app->config;
-    for (int i = 0; i < config->team_count; i++)
-        if (people_may(call->rules, call->person, "create", "environments", config->teams[i].name,
-                       t->name, NULL))
-            return true;
-    return false;
-}
 
 static char *parameters_line(struct call *call, const struct template *t)
 {
@@ -38,7 +29,7 @@ bool templates_run(struct call *call, struct error *err)
     char *text = talloc_strdup(call, "");
     for (int i = 0; i < set->count; i++) {
         const struct template *t = &set->items[i];
-        if (!may_ask(call, t))
+        if (!wish_possible(call, NULL, t))
             continue;
         text = talloc_asprintf_append(
             text, "*%s*  %s. %s\n      for %s, at most %s; in %s; %s\n", t->name,

@@ -16,6 +16,27 @@
 #include <string.h>
 #include <talloc.h>
 
+static bool possible_in(struct call *call, const char *team, const struct template *t)
+{
+    const struct template_set *set = call->app->templates;
+    bool may = false;
+    for (int i = 0; i < set->count && !may; i++)
+        may = (!t || t == &set->items[i]) &&
+              people_may(call->rules, call->person, "create", "environments", team,
+                         set->items[i].name, NULL);
+    return may;
+}
+
+bool wish_possible(struct call *call, const char *team, const struct template *t)
+{
+    const struct config *config = call->app->config;
+    bool may = false;
+    for (int i = 0; i < config->team_count && !may; i++)
+        may = (!team || strcmp(team, config->teams[i].name) == 0) &&
+              possible_in(call, config->teams[i].name, t);
+    return may;
+}
+
 bool wish_template(struct call *call, const char *name, struct wish *wish, struct error *err)
 {
     const struct template_set *set = call->app->templates;

@@ -28,6 +28,9 @@ struct wish {
     bool break_glass; /* it starts without the approval that it needs */
 };
 
+/* Whether the rules let the person ask for the template in that team; NULL: for any, in any. */
+bool wish_possible(struct call *call, const char *team, const struct template *t);
+
 /* Each reads one part of a wish from what was given (NULL or "": the usual) and refuses what cannot
    be, with the nearest that can. The template comes first; the rest needs it. */
 bool wish_template(struct call *call, const char *given, struct wish *wish, struct error *err);

@@ -73,6 +73,42 @@ def test_templates_says_what_can_be_asked_for_and_with_what(looking):
     assert "--nodes 2" in text and "at most 3 days" in text and "eu-central-1" in text
 
 
+ONE_TEMPLATE = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: small-only, namespace: payments}
+rules:
+- {apiGroups: [envbot.dev], resources: [environments], resourceNames: [small], verbs: [create]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: small-only, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: small-only}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0DEV"}]
+"""
+
+
+def test_what_a_person_may_not_ask_for_is_not_shown_to_them(company, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "rules.yaml").write_text(ONE_TEMPLATE)
+    c = company(rules=str(rules))
+    c.serve()
+    typed = speaker(c)
+    said = typed("U0DEV", "templates")
+    assert "*small*" in said and not any(
+        f"*{name}*" in said for name in ("auto", "fargate", "gpu", "standard")), said
+    said = typed("U0DEV2", "templates")
+    assert "do not let you ask for any cluster yet" in said and "*small*" not in said, said
+    assert "/env create" in typed("U0DEV", "help") and "/env create" not in typed("U0DEV2", "help")
+    c.slack.type("U0DEV", "C0GEN", "create", wait=20)
+    form = c.slack.wait_for(lambda: c.slack.views("U0DEV"), "a form opens", 30)[0]["view"]
+    (choice,) = [b["element"]["options"] for b in form["blocks"] if b.get("block_id") == "template"]
+    assert [option["value"] for option in choice] == ["small"]
+    assert "let nobody ask for standard environments in payments" in typed("U0DEV", "create standard demo")
+    assert "do not let you ask for small environments in payments" in typed("U0DEV2", "create small demo")
+
+
 MISTAKES = [
     ("creat small demo", "Did you mean `/env create`?"),
     ("frobnicate", "`/env help` lists what there is"),
@@ -222,7 +258,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0DEV"
     assert "Nobody could approve this" in ask("U0DEV", "create small demo")
     assert "Nobody could approve this" in ask("U0DEV2", "create standard demo")
     # In a team whose rules do not let them ask.
-    assert "let nobody ask for environments in search" in ask(
+    assert "let nobody ask for small environments in search" in ask(
         "U0DEV", "create small demo --team search")
     assert rows(c) == 0
     assert "It can be approved by <@U0DEV>" in ask("U0DEV2", "create small demo")
