@@ -69,13 +69,14 @@ bool audit_run(struct call *call, struct error *err)
         team = talloc_strndup(call, name, (size_t)(slash - name));
         name = slash + 1;
     }
-    if (team && !call_team(call, team, &team, err))
-        return false;
+    /* What a team had is told when the team has left the configuration, too. */
+    struct error unknown = {0};
+    bool gone = team && !call_team(call, team, &team, &unknown);
     cJSON *story = story_read(call, call->db, team, name, err);
     if (!story)
         return false;
     if (!keep_allowed(call, name, story, err))
-        return false;
+        return gone ? error_set(err, unknown.code, "%s", unknown.text) : false;
     tell(call, story);
     return true;
 }

@@ -485,6 +485,54 @@ def test_the_story_of_an_environment_is_told_after_it_is_gone(company):
     assert never.returncode == 1 and "there never was an environment dmo" in never.stderr
 
 
+def test_a_story_is_told_years_after_its_team_is_gone_too(company):
+    """Three years on: the name was used again, the first team is in the configuration no more."""
+    c = a_story(company)
+    c.slack.type("U0DEV", "C0GEN", "delete demo")
+    c.wait_state("demo", "deleted", seconds=40)
+    number = c.environment_row("demo")["id"]
+    sealed(c)
+    c.bots[0].stop()
+    ago = "interval '3 years'"
+    moments = [r["column_name"] for r in c.database.query(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'environments'"
+        " AND data_type = 'timestamp with time zone'")]
+    moved = ", ".join(f"{m} = {m} - {ago}" for m in moments)
+    c.database.query(f"UPDATE environments SET {moved} WHERE id = {number} RETURNING 1")
+    as_superuser(c, f"UPDATE audit SET at = at - {ago}", f"UPDATE audit_chain SET sealed_at ="
+                                                         f" sealed_at - {ago}")
+    for at, _, computed in chain_of(c):
+        as_superuser(c, f"UPDATE audit_chain SET hash = decode('{computed}', 'hex')"
+                        f" WHERE number = {at}")
+    c.database.query(f"UPDATE envelopes SET received_at = received_at - {ago} RETURNING 1")
+    year = c.database.one(f"SELECT extract(year FROM now() - {ago})::int")
+    c.write_config("""
+  - name: search
+    channel: C0SEARCH
+    approvers_channel: C0PLAT
+    members: [U0MGR]
+""", {})
+    c.serve()
+    ask(c, "demo", "U0MGR", more="--team search")
+    sealed(c)
+    sound(c)
+    done = c.run("audit", "demo", "--team", "payments")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"payments/demo, number {number}: of developer, asked for on {year}-")
+    for words in ("developer asked for it: small", "approver approved it, and that decided",
+                  "It was ready", "developer had it deleted.", "Nothing of it was left."):
+        assert words in done.stdout, done.stdout
+    assert f"  {year}-" in done.stdout and "search/demo" not in done.stdout
+    both = c.run("audit", "demo").stdout
+    assert "payments/demo, number" in both and "search/demo, number" in both
+    for text in ("audit demo --team payments", "audit payments/demo", "audit demo"):
+        told = c.slack.type("U0MGR", "C0GEN", text, wait=20)["shown"][0]["text"]
+        assert f"payments/demo, number {number}: of developer" in told, (text, told)
+    lines = [json.loads(line) for line in c.run("audit", "--format", "jsonl", "--until",
+                                                f"{year + 1}-12-01").stdout.splitlines()]
+    assert {line["name"] for line in lines} == {"demo", "other", None}
+
+
 def test_a_story_is_for_owners_and_who_may_read_audits(company):
     c = a_story(company)
 
