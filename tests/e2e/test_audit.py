@@ -233,6 +233,21 @@ def test_several_bots_make_one_chain(company):
     sound(c)
 
 
+def test_no_decision_waits_for_the_sealer(company):
+    c = company()
+    c.serve()
+    held = psycopg2.connect(c.database.url)
+    held.cursor().execute("SELECT pg_advisory_lock(6583114403)")  # as a sealer at work has it
+    card = ask(c, "demo")
+    click(c, "U0APPR", card)
+    c.wait_state("demo", "ready", seconds=60)
+    assert c.database.one("SELECT count(*) FROM audit_chain c JOIN audit a ON a.id = c.audit"
+                          " WHERE a.event IN ('request', 'approve', 'ready')") == 0
+    held.close()
+    sealed(c)
+    sound(c)
+
+
 def test_what_an_earlier_version_wrote_is_sealed_too(company):
     """The migration puts what is there in the queue; so does whoever writes without a sealer."""
     c = company()

@@ -142,6 +142,30 @@ def test_what_is_no_answer_is_no_yes(ruled, governed, fault):
     assert "You approved" in click(c, "U0APPR", card)
 
 
+def test_an_api_server_that_hangs_is_left_alone_and_people_are_told_at_once(ruled, governed):
+    c = governed()
+    bot = c.serve()
+    card = ask(c, "demo")
+    ruled.change(fault={"kind": "hang", "path": REVIEWS, "count": -1})
+
+    def breaker():
+        return json.loads(bot.get("/readyz")[1])["breakers"]["kubernetes"]
+    c.slack.wait_for(lambda: click(c, "U0APPR", card) == CANNOT_ASK and breaker() == "open",
+                     "so many clicks are enough", 90)
+    assert 'envbot_breaker_state{dependency="kubernetes"} 2' in bot.get("/metrics")[1]
+    # Open, each is told so, and the server has its rest: whoever is asked for is the one probe.
+    asked = len(ruled.seen()["calls"])
+    answers = c.slack.flood([{"do": "command", "user": "U0APPR", "channel": "C0GEN", "wait": 20,
+                              "text": "approve demo"}] * 20)
+    assert {a["shown"][0]["text"] for a in answers} == {CANNOT_ASK}
+    assert len(ruled.seen()["calls"]) - asked < 10
+    undecided(c, "demo")
+    ruled.well()
+    c.slack.wait_for(lambda: click(c, "U0APPR", card).startswith("You approved"),
+                     "the cluster is asked again", 90)
+    assert breaker() == "closed"
+
+
 def test_denied_by_another_authorizer_is_no(ruled, governed):
     c = governed()
     c.serve()

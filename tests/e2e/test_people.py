@@ -50,6 +50,52 @@ def test_what_slack_told_a_moment_ago_serves_when_it_limits_and_nothing_else_doe
     c.wait_state("demo", "queued", "creating", "ready")
 
 
+def test_what_slack_told_too_long_ago_serves_nobody(company):
+    c = company(options={"rbac.copy_seconds": 3}, slack_arguments=MANY_CLICKS)
+    c.serve()
+    card = ask(c, "demo")
+    known(c)
+    slack_is_away(c)
+    c.slack.wait_for(lambda: c.slack.type("U0APPR", "C0GEN", "approve nothing", wait=10)["shown"][0][
+        "text"] == CANNOT_TELL, "it is too old", 60)
+    assert click(c, "U0APPR", card, wait=10) == CANNOT_TELL
+    untouched(c, "demo")
+
+
+def test_who_clicks_at_the_same_time_shares_one_question_about_groups(company):
+    c = company(options={"slack.handlers": 16}, slack_arguments=MANY_CLICKS)
+    c.serve()
+    card = ask(c, "demo")
+    people = [f"U0MANY{n}" for n in range(40)]
+    for user in people:
+        c.slack.person(user, name=user.lower(), events=False)
+    before = len(c.slack.calls("usergroups.list"))
+    c.slack.fault("usergroups.list", "slow", seconds=0.3, count=1000)
+    answers = c.slack.flood([{"do": "command", "user": user, "channel": "C0GEN", "wait": 30,
+                              "text": "approve demo"} for user in people], in_flight=len(people))
+    assert {a["shown"][0]["text"] for a in answers} == {NO_APPROVER}
+    # Each was told of the groups of now; without sharing that is a question each.
+    assert 0 < len(c.slack.calls("usergroups.list")) - before < len(people) / 2
+    untouched(c, "demo")
+    assert click(c, "U0APPR", card) == APPROVED
+
+
+@pytest.mark.parametrize("method", ["usergroups.list", "users.info"])
+def test_no_transaction_is_open_while_slack_is_asked(company, method):
+    c = company(options={"rbac.copy_seconds": 0}, slack_arguments=MANY_CLICKS)
+    c.serve()
+    card = ask(c, "demo")
+    c.settle()
+    before, words = len(c.slack.calls(method)), len(c.slack.whispers("U0APPR"))
+    c.slack.fault(method, "slow", seconds=1.2, count=1)
+    c.slack.click("U0APPR", *card[:2], "approve", wait=False)
+    c.slack.wait_for(lambda: len(c.slack.calls(method)) > before, "Slack is asked", 30)
+    assert c.database.query(
+        "SELECT state, query FROM pg_stat_activity WHERE application_name = 'envbot handler'"
+        " AND datname = current_database() AND state <> 'idle'") == []
+    c.slack.wait_for(lambda: c.slack.whispers("U0APPR")[words:] == [APPROVED], "an answer", 30)
+
+
 def test_who_left_the_group_decides_nothing_whichever_process_heard_of_it(company):
     c = company(slack_arguments=MANY_CLICKS)
     bots = [c.serve(), c.serve()]

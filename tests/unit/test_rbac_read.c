@@ -1,6 +1,8 @@
 /* Reading manifests: what is broken is told and grants nothing, the rest works. */
 #include "rbac_case.h"
 
+#include <ctype.h>
+
 /* ---- what is broken ---- */
 
 /* After each piece a sound one follows: it must work, and the broken one must not. */
@@ -104,6 +106,11 @@ static void test_what_is_broken_is_told_and_grants_nothing_and_the_rest_works(vo
         struct question q = {"broken", NULL, "b", "get", "quotas", "", ""};
         if (!strstr(problems, broken[i].says))
             fail_msg("case %zu: “%s” does not say “%s”", i, problems, broken[i].says);
+        for (const char *line = problems; *line; line = strchr(line, '\n') + 1) {
+            const char *place = strstr(line, "rules.yaml:");
+            if (!place || !isdigit((unsigned char)place[strlen("rules.yaml:")]))
+                fail_msg("case %zu: “%s” does not say file and line", i, line);
+        }
         if (ask(rules, &q, NULL))
             fail_msg("case %zu grants", i);
         q.user = "sound";
