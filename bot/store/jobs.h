@@ -22,14 +22,14 @@ struct job_bounds {
     int64_t parallel, per_region, per_team, lease_seconds;
 };
 
-/* Claims come one after the other, so that they keep the bounds, and a pause, exactly. A claim holds
-   this as long as PostgreSQL takes for it, however slow its process is. */
+/* Claims come one after the other, so that they keep the bounds, and a pause, exactly. A claim
+   holds this as long as PostgreSQL takes for it, however slow its process is. */
 #define JOBS_CLAIM_LOCK "SELECT pg_advisory_xact_lock(6583114406)"
 
 /* Claims the job, in a transaction of its own that is one round trip, when it is queued and due
    within the bounds, or running with a lease that ran out. The environment's row is locked first.
-   *out is NULL when it is not to be had now. Where a breaker around AWS is open, it is its probe for
-   four leases. */
+   *out is NULL when it is not to be had now. Where a breaker around AWS is open, it is its probe
+   for four leases. */
 bool job_claim(const void *ctx, struct db *db, int64_t id, const char *owner,
                const struct job_bounds *bounds, struct job **out, struct error *err);
 
