@@ -159,6 +159,7 @@ static void *handler_thread(void *user)
         .db = db_new(ctx, server->config->database.url, "envbot handler", HANDLER_STATEMENT_MS),
         .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
     };
+    db_plans(tools.db, DB_PLANS_BY_INDEX);
     slack_web_patience(tools.web, HANDLER_SLACK_MS);
     if (config_rules_elsewhere(server->config))
         tools.kube = kube_new(ctx, &(struct kube_options){server->config->rbac.kubeconfig,
@@ -222,6 +223,7 @@ static void *clock_thread(void *user)
     void *ctx = talloc_new(NULL);
     struct db *db =
         db_new(ctx, server->config->database.url, "envbot clock", BACKGROUND_STATEMENT_MS);
+    db_plans(db, DB_PLANS_BY_INDEX);
     struct counts *counts = counts_new(ctx, server->metrics);
     struct needed needed = {
         .db = db,

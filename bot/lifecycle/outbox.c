@@ -325,6 +325,7 @@ static bool equip(struct thread *t, struct outbox *outbox, const struct role *ro
         .methods = outbox->methods,
         .claimer = talloc_asprintf(t->ctx, "%s:%s", process, role->name),
     };
+    db_plans(t->sender.db, DB_PLANS_IN_ORDER);
     if (role->slack)
         t->sender.web = slack_web_new(t->ctx, config->slack.api_url, config->slack.bot_token);
     else

@@ -59,6 +59,11 @@ struct db *db_new(const void *ctx, const char *url, const char *name, int statem
     return db;
 }
 
+void db_plans(struct db *db, enum db_plans plans)
+{
+    db->plans = plans;
+}
+
 static void ignore_notice(void *unused, const PGresult *result)
 {
     (void)unused;
@@ -85,13 +90,18 @@ bool db_connect(struct db *db, struct error *err)
 {
     if (db->conn && PQstatus(db->conn) == CONNECTION_OK)
         return true;
+    static const char *const planning[] = {
+        [DB_PLANS_BY_STATISTICS] = "",
+        [DB_PLANS_BY_INDEX] = " -c enable_seqscan=off",
+        [DB_PLANS_IN_ORDER] = " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off",
+    };
     db_disconnect(db);
     void *tmp = talloc_new(NULL);
     const char *options =
         talloc_asprintf(tmp,
                         "-c statement_timeout=%d -c idle_in_transaction_session_timeout=60000 "
-                        "-c client_min_messages=warning -c TimeZone=UTC -c plan_cache_mode=%s",
-                        db->statement_timeout_ms, "auto");
+                        "-c client_min_messages=warning -c TimeZone=UTC -c jit=off%s",
+                        db->statement_timeout_ms, planning[db->plans]);
     const char *const keys[] = {"dbname",
                                 "application_name",
                                 "connect_timeout",

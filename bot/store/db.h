@@ -32,6 +32,12 @@ struct db *db_new(const void *ctx, const char *url, const char *name, int statem
 /* A server that does not answer within so long is as one that is lost, whatever the reason (0, the
    default: it is waited for). For who has to do something else in time. */
 void db_answer_within(struct db *db, int milliseconds);
+/* PostgreSQL keeps a prepared statement's plan until it next gathers statistics of a table: one
+   made while nothing waited reads, and sorts, all of a queue that has grown long since. For who
+   asks of what is alive: through indexes alone; and who takes the first of a queue, in an index's
+   order, without sorting. Said before the connection is opened. */
+enum db_plans { DB_PLANS_BY_STATISTICS, DB_PLANS_BY_INDEX, DB_PLANS_IN_ORDER };
+void db_plans(struct db *db, enum db_plans plans);
 /* Opens the connection unless it is open; also after it broke. ERROR_UNAVAILABLE when it cannot. */
 bool db_connect(struct db *db, struct error *err);
 /* Whether the connection was in order when it was last used. */

@@ -27,6 +27,7 @@ struct db {
     char *name;
     int statement_timeout_ms;
     int answer_within_ms; /* 0: as long as it takes */
+    enum db_plans plans;
     PGconn *conn;
     struct prepared *statements;
     unsigned next_statement;

@@ -12,6 +12,8 @@ bool outbox_claim(const void *ctx, struct db *db, const char *kinds, const char 
 {
     *out = NULL;
     void *tmp = talloc_new(NULL);
+    /* OFFSET 0: looked up for each candidate until one is the first of its conversation, not joined
+       with all that waits. */
     struct rows *rows = db_query(
         ctx, db, err,
         "WITH head AS ("
@@ -24,16 +26,16 @@ bool outbox_claim(const void *ctx, struct db *db, const char *kinds, const char 
         "    AND b.sent_at IS NULL AND NOT b.parked"
         "    AND NOT (b.kind = 'redraw' AND o.kind <> 'redraw'"
         "     AND EXISTS (SELECT FROM messages m"
-        "      WHERE m.environment = b.environment AND m.place = b.place)))"
+        "      WHERE m.environment = b.environment AND m.place = b.place)) OFFSET 0)"
         " ORDER BY o.due_at, o.id FOR UPDATE OF o SKIP LOCKED LIMIT 1)"
         "UPDATE outbox o SET claimed_by = $2, attempts = attempts + 1,"
         " claimed_until = now() + make_interval(secs => $3::double precision)"
-        " FROM head WHERE o.id = head.id"
+        " WHERE o.id = (SELECT id FROM head)"
         " RETURNING o.id, o.kind, o.conversation, o.environment, o.place, o.template, o.content,"
         "  o.recipient, extract(epoch FROM o.created_at) AS created_at,"
         "  extract(epoch FROM now() - o.created_at) AS age,"
         "  coalesce(o.expires_at < now(), false) AS too_late, o.attempts,"
-        "  head.claimed_by IS NOT NULL AS uncertain",
+        "  (SELECT claimed_by IS NOT NULL FROM head) AS uncertain",
         P(kinds, claimer, text_number(tmp, lease)));
     talloc_free(tmp);
     if (!rows || !rows_count(rows))

@@ -1,5 +1,6 @@
 """A pass of the launcher costs what is about to start, not what waits and not what is done: with 10,000
-jobs that wait and 50,000 that are done it reads about as much of the database as with 400 and 1,000."""
+jobs that wait and 50,000 that are done it reads about as much of the database as with 400 and 1,000. So
+does a claim of the outbox, with 5,000 messages that wait as with 100."""
 
 import pytest
 from company import Company
@@ -89,3 +90,34 @@ def test_a_long_queue_and_a_long_past_cost_nothing(tmp_path, server):
         print(f"{few[what]:9.1f} {many[what]:9.1f} {what}")
     # of each line no more is read than may run at once (50); an index over many has a level more
     assert not {what: (few[what], many[what]) for what in LOOKED_FOR if many[what] > 2 * few[what] + 16}
+
+
+def pages_of_a_claim(directory, server, waiting):
+    """Of a bot whose plans were made while next to nothing waited, and whose statistics say so."""
+    directory.mkdir()
+    c = Company(directory, server, f"outbox_{waiting}", slack_arguments=["--relaxed-limits"])
+    try:
+        c.serve()
+        c.database.query("VACUUM ANALYZE")  # of the empty tables
+        for number in range(12):  # after five times PostgreSQL may choose a plan for all values
+            c.slack.type("U0DEV", "C0GEN", f"create small asked{number}", wait=20)
+        c.slack.wait_for(lambda: c.database.one("SELECT count(*) FROM outbox WHERE sent_at IS NULL") == 0,
+                         "all was said", 60)
+        c.database.query("CREATE EXTENSION pg_stat_statements")
+        c.database.query("INSERT INTO outbox (kind, conversation, environment, place, template, content)"
+                         " SELECT kind, 'waits:' || g, environment, place, template, content"
+                         " FROM generate_series(1, %s) g,"
+                         "  (SELECT * FROM outbox WHERE template = 'requested' LIMIT 1) said", waiting)
+        c.database.query("NOTIFY envbot_outbox")
+        claims = " FROM pg_stat_statements WHERE query LIKE 'WITH head AS (%%'"
+        c.slack.wait_for(lambda: (c.database.one("SELECT sum(calls)" + claims) or 0) > 20, "claims", 120)
+        return c.database.one("SELECT (sum(shared_blks_hit + shared_blks_read) / sum(calls))::float" + claims)
+    finally:
+        c.stop()
+
+
+def test_a_long_outbox_costs_a_claim_nothing(tmp_path, server):
+    few = pages_of_a_claim(tmp_path / "few", server, 100)
+    many = pages_of_a_claim(tmp_path / "many", server, 5000)
+    print(f"{few:9.1f} {many:9.1f} a claim of the outbox")
+    assert many < 2 * few + 16
