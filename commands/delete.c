@@ -32,14 +32,13 @@ static bool delete_it(struct call *call, struct environment *env, struct error *
 
 static bool withdraw(struct call *call, struct environment *env, struct error *err)
 {
-    if (!call_owns(call, env) &&
-        !call_may(call, "delete", "environments", env->team, env->template, err))
-        return false;
     bool done = false;
     if (strcmp(env->state, "pending") != 0 && !more_withdraw(call, env, &done, err))
         return false;
     if (done)
         return true;
+    if (!call_may_or_owns(call, "delete", env, err))
+        return false;
     if (strcmp(env->state, "queued") == 0 || strcmp(env->state, "creating") == 0 ||
         state_runs(env->state))
         return error_set(err, ERROR_CONFLICT, "%s is approved already. `%s delete %s` ends it.",

@@ -12,8 +12,8 @@ struct more {
     const char *reason;
 };
 
-/* Whether it takes a vote: it goes beyond ttl.max or the bound of the parameter nodes; more nodes
-   also where nobody has approved the environment and somebody would have had to with these. */
+/* Whether it takes a vote: it goes beyond ttl.max or the bound of the parameter nodes, or nobody
+   has approved the environment and somebody would have had to with so much. */
 bool more_takes_vote(struct call *call, const struct environment *env, const struct more *more,
                      bool *out, struct error *err);
 
@@ -40,7 +40,8 @@ struct environment *more_widened(struct call *call, const struct environment *en
 bool more_matter(struct call *call, int64_t environment, int64_t change, struct matter *out,
                  struct error *err);
 
-/* Takes the open one back, if there is one: *done. The environment is locked. */
+/* Takes the open one back, if there is one: *done. Who asked for it may, who owns the environment,
+   and who may delete it. The environment is locked. */
 bool more_withdraw(struct call *call, const struct environment *env, bool *done, struct error *err);
 
 #endif

@@ -134,23 +134,26 @@ def test_more_nodes_than_the_template_gives_are_voted_on_and_fit_the_quota(compa
     assert c.environment_row("demo")["nodes"] == 6
 
 
-def test_what_needed_nobody_gets_no_more_nodes_without_a_vote(company):
+def test_what_needed_nobody_gets_no_more_time_nor_nodes_without_a_vote(company):
     c = company()
     c.serve()
     assert "needs no approval" in ask(c, "U0DEV", "create small tiny --nodes 1 --ttl 1h")
     c.wait_state("tiny", "ready", seconds=60)
-    assert "has 1 h more" in ask(c, "U0DEV", "extend tiny 1h"), "time is free up to ttl.max"
+    assert "has 1 h more" in ask(c, "U0DEV", "extend tiny 1h"), "as if it was asked for at once"
+    before = lives(c, "tiny")
+    assert "can be approved by" in ask(c, "U0DEV", "extend tiny 10m")
+    assert "taken back" in ask(c, "U0DEV", "withdraw tiny") and lives(c, "tiny") == before
     assert "can be approved by" in ask(c, "U0DEV", "scale tiny 3")
     assert "taken back" in ask(c, "U0DEV", "withdraw tiny")
     assert "can be approved by" in ask(c, "U0DEV", "scale tiny 2")
-    assert [r["state"] for r in requests(c, "tiny")] == ["withdrawn", "pending"]
+    assert [r["state"] for r in requests(c, "tiny")] == ["withdrawn", "withdrawn", "pending"]
     number = requests(c, "tiny")[0]["id"]
     c.slack.wait_for(lambda: "It was taken back." in str(
         c.message("tiny", f"change-{number}")[2]["blocks"]), "the first card says so", 20)
 
     # It goes with its environment, and with its time.
     ask(c, "U0DEV", "delete tiny")
-    c.slack.wait_for(lambda: requests(c, "tiny")[1]["state"] == "over", "it is over", 20)
+    c.slack.wait_for(lambda: requests(c, "tiny")[2]["state"] == "over", "it is over", 20)
     assert "does not run any more" in str(card(c, "tiny", lambda m: not actions(m))[2]["blocks"])
     up(c, "late")
     ask(c, "U0DEV", "extend late 4d")
@@ -160,6 +163,20 @@ def test_what_needed_nobody_gets_no_more_nodes_without_a_vote(company):
     shown = card(c, "late", lambda m: not actions(m))[2]
     assert "It lapsed" in str(shown["blocks"])
     assert "was already approved" in ask(c, "U0APPR2", "approve late"), "the request is meant again"
+
+
+def test_who_asked_for_more_and_whose_it_is_take_it_back_and_nobody_else(company):
+    c = company()
+    c.serve()
+    c.slack.group("managers", add=["U0APPR3"])
+    up(c, "demo")
+    for user in ("U0APPR3", "U0DEV"):
+        assert "can be approved by" in ask(c, "U0APPR3", "extend demo 4d")
+        for other in ("U0DEV2", "U0APPR"):
+            assert "do not let you delete" in ask(c, other, "withdraw demo")
+        c.slack.group("managers", remove=["U0APPR3"])
+        assert "is taken back" in ask(c, user, "withdraw demo")
+        c.slack.group("managers", add=["U0APPR3"])
 
 
 def test_votes_on_a_change_are_counted_taken_back_and_bound_as_those_on_a_request(
