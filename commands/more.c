@@ -34,13 +34,6 @@ static cJSON *with_nodes(const void *ctx, const struct environment *env, int64_t
     return values;
 }
 
-/* Whether nobody had to approve it as it is, and would not have to with these values. */
-static bool is_automatic(const struct environment *env, const cJSON *values, int64_t lives)
-{
-    struct policy policy = policy_read(env->template_copy);
-    return policy_automatic(&policy, values, lives);
-}
-
 bool more_takes_vote(struct call *call, const struct environment *env, const struct more *more,
                      bool *out, struct error *err)
 {
@@ -53,10 +46,14 @@ bool more_takes_vote(struct call *call, const struct environment *env, const str
     int64_t lives = (int64_t)(env->expires_at - env->ready_at) + (extend ? more->wanted : 0);
     const char *word = json_string_or_empty(env->tally, "decision.word");
     bool agreed = strcmp(word, "approved") == 0 || env->break_glass;
-    const cJSON *values = extend ? env->parameters : with_nodes(call, env, more->wanted);
-    bool beyond = extend ? lives > t->ttl_max : more->wanted > bound;
-    *out = (extend || more->wanted > now) &&
-           (beyond || (!agreed && !is_automatic(env, values, lives)));
+    struct policy policy = policy_read(env->template_copy);
+    if (extend)
+        *out = lives > t->ttl_max;
+    else
+        *out =
+            more->wanted > now &&
+            (more->wanted > bound ||
+             (!agreed && !policy_automatic(&policy, with_nodes(call, env, more->wanted), lives)));
     return true;
 }
 

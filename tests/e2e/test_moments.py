@@ -12,8 +12,7 @@ def test_it_is_extended_until_a_moment(company):
     c = company()
     c.eksctl.set_pace(create_seconds=0.4)
     c.serve()
-    ask(c, "U0DEV", "create small demo --ttl 2h")
-    c.approve("demo")
+    ask(c, "U0DEV", "create small demo --nodes 1 --ttl 2h")
     zone = zoneinfo.ZoneInfo(ready(c, "demo")["owner_zone"])
 
     def ends():
