@@ -151,6 +151,15 @@ static void store(struct reading *r, const struct setting *s, const char *text, 
     }
 }
 
+/* Editors end a file with a line's end, and what makes a secret of the file keeps it. */
+static char *without_end(const void *ctx, const char *text)
+{
+    size_t length = strlen(text);
+    while (length && isspace((unsigned char)text[length - 1]))
+        length--;
+    return talloc_strndup(ctx, text, length);
+}
+
 static char *read_secret_file(struct reading *r, const char *path, const cJSON *node,
                               const char *where)
 {
@@ -162,10 +171,8 @@ static char *read_secret_file(struct reading *r, const char *path, const cJSON *
     char text[4096];
     size_t length = fread(text, 1, sizeof text - 1, file);
     fclose(file);
-    while (length && isspace((unsigned char)text[length - 1]))
-        length--;
     text[length] = '\0';
-    return talloc_strdup(r->config, text);
+    return without_end(r->config, text);
 }
 
 /* A node's value as the text that the environment would give; NULL (and a problem) if it has the
@@ -200,6 +207,8 @@ static void read_setting(struct reading *r, const struct setting *s)
         text = getenv(s->alias);
         where = s->alias;
     }
+    if (text && s->kind == SECRET)
+        text = without_end(r->config, text);
     if (!text && r->tree) {
         where = s->path;
         node = json_at(r->tree->root, s->path);

@@ -136,6 +136,10 @@ static void test_secrets_come_from_files_and_are_never_printed(void **state)
     assert_string_equal(problems, "");
     assert_string_equal(config->slack.bot_token, "xoxb-from-a-file");
     remove(secret);
+    setenv("SLACK_BOT_TOKEN", "xoxb-from-a-secret-of-a-file\n", 1);
+    config = reads(*state, "", &problems);
+    assert_string_equal(config->slack.bot_token, "xoxb-from-a-secret-of-a-file");
+    unsetenv("SLACK_BOT_TOKEN");
     reads(*state, text, &problems);
     assert_non_null(strstr(problems, "1: slack.bot_token: "));
     assert_non_null(strstr(problems, "cannot be read: No such file"));
