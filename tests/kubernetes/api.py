@@ -31,7 +31,8 @@ def group_entry(name):
 
 
 def discovery(path, defined):
-    groups = ["authorization.k8s.io", "batch", "rbac.authorization.k8s.io"] + ["envbot.dev"] * defined
+    groups = ["apps", "authorization.k8s.io", "batch", "policy", "rbac.authorization.k8s.io"]
+    groups += ["envbot.dev"] * defined
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [
             {"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}]}
@@ -42,7 +43,8 @@ def discovery(path, defined):
         return {"kind": "APIGroup", "apiVersion": "v1", **group_entry(parts[1])}
     version = path.removeprefix("/apis/").removeprefix("/api/")
     short = {"namespaces": {"shortNames": ["ns"]}, "pods": {"shortNames": ["po"]},
-             "serviceaccounts": {"shortNames": ["sa"]}, "configmaps": {"shortNames": ["cm"]}}
+             "serviceaccounts": {"shortNames": ["sa"]}, "configmaps": {"shortNames": ["cm"]},
+             "deployments": {"shortNames": ["deploy"]}, "poddisruptionbudgets": {"shortNames": ["pdb"]}}
     found = [{"name": resource, "singularName": kind.lower(), "namespaced": namespaced, "kind": kind,
               "verbs": ["create"] if resource in REVIEWS else OBJECT_VERBS, **short.get(resource, {})}
              for resource, (of, kind, namespaced, _) in RESOURCES.items() if of == version]

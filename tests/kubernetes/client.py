@@ -11,8 +11,10 @@ import urllib.request
 KINDS = {"Namespace": "namespaces", "ServiceAccount": "serviceaccounts", "Secret": "secrets",
          "ConfigMap": "configmaps", "ResourceQuota": "resourcequotas", "Role": "roles",
          "RoleBinding": "rolebindings", "Job": "jobs", "ClusterRole": "clusterroles",
-         "ClusterRoleBinding": "clusterrolebindings"}
+         "ClusterRoleBinding": "clusterrolebindings", "Deployment": "deployments",
+         "PodDisruptionBudget": "poddisruptionbudgets"}
 GROUPS = {**dict.fromkeys([*KINDS.values(), "pods"], "api/v1"), "jobs": "apis/batch/v1",
+          "deployments": "apis/apps/v1", "poddisruptionbudgets": "apis/policy/v1",
           **dict.fromkeys(["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
                           "apis/rbac.authorization.k8s.io/v1")}
 

@@ -1,10 +1,12 @@
-"""Kubernetes' protobuf, as far as newer kubectls write it of their own accord (`create namespace`,
-`auth can-i`, `auth reconcile`); they read answers in JSON."""
+"""Kubernetes' protobuf, as far as newer kubectls write it of their own accord (`create` of namespaces,
+ConfigMaps and Secrets, `auth can-i`, `auth reconcile`); they read answers in JSON."""
+
+import base64
 
 MAGIC = b"k8s\0"
 TEXT = "text"
 # Field numbers of k8s.io/api's generated.proto files. A message is {number: (name, type)}.
-PAIRS = "pairs"
+PAIRS, BYTES = "pairs", "pairs of bytes"
 META = {1: ("name", TEXT), 2: ("generateName", TEXT), 3: ("namespace", TEXT), 5: ("uid", TEXT),
         6: ("resourceVersion", TEXT), 8: (None, None), 11: ("labels", PAIRS), 12: ("annotations", PAIRS),
         17: (None, None)}
@@ -19,6 +21,9 @@ REF = dict(enumerate([(n, TEXT) for n in ("apiGroup", "kind", "name")], 1))
 ROLE = {1: ("metadata", META), 2: ("rules", [RULE])}
 BINDING = {1: ("metadata", META), 2: ("subjects", [SUBJECT]), 3: ("roleRef", REF)}
 KINDS = {"Role": ROLE, "ClusterRole": ROLE, "RoleBinding": BINDING, "ClusterRoleBinding": BINDING,
+         "ConfigMap": {1: ("metadata", META), 2: ("data", PAIRS), 3: ("binaryData", BYTES)},
+         "Secret": {1: ("metadata", META), 2: ("data", BYTES), 3: ("type", TEXT),
+                    4: ("stringData", PAIRS)},
          "Namespace": {1: ("metadata", META), 2: (None, None), 3: (None, None)},
          "SelfSubjectAccessReview": {1: (None, None), 2: ("spec", SPEC), 3: (None, None)}}
 ENVELOPE = {1: ("type", {1: ("apiVersion", TEXT), 2: ("kind", TEXT)}), 2: ("raw", bytes),
@@ -47,9 +52,11 @@ def message(data, fields):
             raise ValueError(f"field {tag >> 3} is not known here")
         part, at = data[at:at + length], at + length
         name, kind = fields[tag >> 3]
-        if kind is PAIRS:
-            pair = message(part, {1: ("key", TEXT), 2: ("value", TEXT)})
-            found.setdefault(name, {})[pair["key"]] = pair.get("value", "")
+        if kind in (PAIRS, BYTES):
+            pair = message(part, {1: ("key", TEXT), 2: ("value", TEXT if kind is PAIRS else bytes)})
+            content = pair.get("value", "" if kind is PAIRS else b"")
+            found.setdefault(name, {})[pair["key"]] = \
+                content if kind is PAIRS else base64.b64encode(content).decode()
         elif isinstance(kind, list):
             found.setdefault(name, []).append(value(part, kind[0]))
         elif name:

@@ -16,8 +16,7 @@ METADATA = {"name": TEXT, "generateName": TEXT, "namespace": TEXT, "labels": LAB
             "selfLink": TEXT, "deletionTimestamp": ANY, "deletionGracePeriodSeconds": ANY}
 RULE = {"verbs": TEXTS, "apiGroups": TEXTS, "resources": TEXTS, "resourceNames": TEXTS,
         "nonResourceURLs": TEXTS}
-SELECTOR = {"matchLabels": LABELS,
-            "matchExpressions": [{"key": TEXT, "operator": TEXT, "values": TEXTS}]}
+SELECTOR = workload_shapes.SELECTOR
 SUBJECT = {"kind": TEXT, "apiGroup": TEXT, "name": TEXT, "namespace": TEXT}
 REF = {"apiGroup": TEXT, "kind": TEXT, "name": TEXT}
 RESOURCE_ATTRIBUTES = {"namespace": TEXT, "verb": TEXT, "group": TEXT, "version": TEXT,
@@ -79,6 +78,8 @@ def default(resource, obj):
     """The defaults that the API fills in before it validates."""
     if resource == "jobs" and isinstance(obj.get("spec"), dict):
         workload_shapes.default_job(obj["spec"])
+    if resource == "deployments" and isinstance(obj.get("spec"), dict):
+        workload_shapes.default_deployment(obj["spec"])
     if resource == "pods" and isinstance(obj.get("spec"), dict):
         workload_shapes.default_pod_spec(obj["spec"])
     if resource.endswith("bindings"):
@@ -94,7 +95,7 @@ def causes(resource, obj):
     """[(field, "Required value: …")]: what makes it 422 Invalid."""
     found = []
     name = obj["metadata"].get("name", "")
-    if RESOURCES[resource][0] in ("v1", "batch/v1") and resource != "namespaces":
+    if RESOURCES[resource][0] in ("v1", "batch/v1", "apps/v1", "policy/v1") and resource != "namespaces":
         return list(workload_shapes.causes(resource, obj))
     label = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
     if resource == "namespaces":

@@ -201,7 +201,7 @@ def test_the_shapes_of_other_refusals(ruled):
     assert raw(ruled, "POST", REVIEWS, "{}", Content_Type="text/plain")[2]["reason"] == \
         "UnsupportedMediaType"
     assert raw(ruled, "POST", REVIEWS, "{")[2]["reason"] == "BadRequest"
-    assert raw(ruled, "GET", "/apis/apps/v1/deployments")[2]["reason"] == "NotFound"
+    assert raw(ruled, "GET", "/apis/apps/v1/statefulsets")[2]["reason"] == "NotFound"
     binding = f"/apis/{AUTH}/v1/namespaces/payments/rolebindings"
     old = raw(ruled, "GET", f"{binding}/approvers")[2]
     assert raw(ruled, "POST", binding, {**old, "metadata": {"name": "approvers"}})[2]["reason"] == \

@@ -309,6 +309,53 @@ RESOURCES = (("batch", "jobs", ""), ("batch", "jobs", "status"), ("batch", "cron
              ("rbac.authorization.k8s.io", "rolebindings", ""))
 
 
+# ---- Deployments ----
+
+def deployment(script="exec sleep 60", **spec):
+    body = job("web", script)
+    template = body["spec"]["template"]
+    template["spec"].pop("restartPolicy")
+    return {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {**body["metadata"], "namespace": "work"},
+            "spec": {"selector": {"matchLabels": {"n": "web"}}, "template": template, **spec}}
+
+
+def ready(k, number, but=()):
+    """The names of a Deployment's pods, when so many run, none of those given among them."""
+    def look():
+        found = raw(k, "GET", f"{PODS}?labelSelector=n%3Dweb")[2]["items"]
+        names = {p["metadata"]["name"] for p in found if p["status"]["phase"] == "Running"}
+        return len(found) == number and len(names) == number and not names & set(but) and names
+    return until(look, f"{number} pods run")
+
+
+def test_a_deployment_keeps_its_pods_and_exchanges_them(working):
+    path = "/apis/apps/v1/namespaces/work/deployments"
+    working.apply(json.dumps(deployment(replicas=2), indent=1))
+    first = ready(working, 2)
+    code, _, body = raw(working, "GET", f"{path}/web")
+    assert code == 200 and until(
+        lambda: raw(working, "GET", f"{path}/web")[2]["status"]["readyReplicas"] == 2, "two are ready")
+    body["spec"]["template"]["spec"]["containers"][0]["command"][2] = "exec sleep 61"
+    assert raw(working, "PUT", f"{path}/web", body)[0] == 200
+    second = ready(working, 2, but=first)
+    gone = min(second)
+    raw(working, "DELETE", f"{PODS}/{gone}")
+    ready(working, 2, but=[gone])
+    assert working.kubectl("delete", "deployment", "web", "-n", "work", "--wait=false").returncode == 0
+    until(lambda: not raw(working, "GET", f"{PODS}?labelSelector=n%3Dweb")[2]["items"], "all are gone")
+
+
+@pytest.mark.parametrize("spec, words", [
+    ({"selector": {"matchLabels": {"n": "other"}}}, "`selector` does not match"),
+    ({"selector": {}}, "spec.selector: Required value"), ({"replicas": -1}, "greater than or equal to 0"),
+    ({"replicaz": 1}, 'unknown field "spec.replicaz"')])
+def test_a_deployment_with_a_mistake_is_refused(working, spec, words):
+    code, _, answer = raw(working, "POST", "/apis/apps/v1/namespaces/work/deployments",
+                          deployment(**spec))
+    assert code in (400, 422) and words in answer["message"], answer
+
+
 def rights(k, account):
     """All that an account may do of what there is to try."""
     found = set()

@@ -1,4 +1,4 @@
-"""Jobs, Pods and what they stand on: which fields there are, in the words of the API's reference for
+"""Jobs, Deployments, Pods and what they stand on: which fields there are, in the words of the API's reference for
 1.32, and what makes them Invalid. Fields that nobody here has use for take anything."""
 
 import re
@@ -20,6 +20,16 @@ POD_SECURITY = {"fsGroup": NUMBER, "fsGroupChangePolicy": TEXT, "runAsGroup": NU
                 "seccompProfile": SECCOMP, "supplementalGroups": [NUMBER],
                 "supplementalGroupsPolicy": TEXT, "sysctls": ANY, "windowsOptions": ANY,
                 "appArmorProfile": ANY, "seLinuxChangePolicy": TEXT}
+PROBE = {"httpGet": {"path": TEXT, "port": ANY, "host": TEXT, "scheme": TEXT, "httpHeaders": ANY},
+         "exec": {"command": TEXTS}, "tcpSocket": ANY, "grpc": ANY,
+         **dict.fromkeys(("initialDelaySeconds", "periodSeconds", "timeoutSeconds", "successThreshold",
+                          "failureThreshold", "terminationGracePeriodSeconds"), NUMBER)}
+PORT = {"name": TEXT, "containerPort": NUMBER, "protocol": TEXT, "hostPort": NUMBER, "hostIP": TEXT}
+SELECTOR = {"matchLabels": MAP,
+            "matchExpressions": [{"key": TEXT, "operator": TEXT, "values": TEXTS}]}
+SPREAD = {"maxSkew": NUMBER, "topologyKey": TEXT, "whenUnsatisfiable": TEXT, "minDomains": NUMBER,
+          "labelSelector": SELECTOR, "matchLabelKeys": TEXTS, "nodeAffinityPolicy": TEXT,
+          "nodeTaintsPolicy": TEXT}
 CONTAINER = {
     "name": TEXT, "image": TEXT, "imagePullPolicy": TEXT, "command": TEXTS, "args": TEXTS,
     "workingDir": TEXT, "env": [{"name": TEXT, "value": TEXT, "valueFrom": ENV_SOURCE}],
@@ -27,8 +37,8 @@ CONTAINER = {
     "resources": {"limits": {str: ANY}, "requests": {str: ANY}, "claims": ANY},
     "volumeMounts": [{"name": TEXT, "mountPath": TEXT, "subPath": TEXT, "subPathExpr": TEXT,
                       "readOnly": FLAG, "recursiveReadOnly": TEXT, "mountPropagation": TEXT}],
-    "securityContext": SECURITY, "ports": ANY, "lifecycle": ANY, "livenessProbe": ANY,
-    "readinessProbe": ANY, "startupProbe": ANY, "stdin": FLAG, "stdinOnce": FLAG, "tty": FLAG,
+    "securityContext": SECURITY, "ports": [PORT], "lifecycle": ANY, "livenessProbe": PROBE,
+    "readinessProbe": PROBE, "startupProbe": PROBE, "stdin": FLAG, "stdinOnce": FLAG, "tty": FLAG,
     "terminationMessagePath": TEXT, "terminationMessagePolicy": TEXT, "volumeDevices": ANY,
     "resizePolicy": ANY, "restartPolicy": TEXT}
 ITEMS = [{"key": TEXT, "path": TEXT, "mode": NUMBER}]
@@ -49,9 +59,10 @@ POD_SPEC = {
     "terminationGracePeriodSeconds": NUMBER, "volumes": [VOLUME], "hostNetwork": FLAG,
     "hostPID": FLAG, "hostIPC": FLAG, "hostUsers": FLAG, "setHostnameAsFQDN": FLAG,
     "preemptionPolicy": TEXT, "priority": NUMBER, "dnsPolicy": TEXT,
-    **dict.fromkeys(("affinity", "tolerations", "topologySpreadConstraints", "dnsConfig",
-                     "ephemeralContainers", "hostAliases", "os", "overhead", "readinessGates",
-                     "resourceClaims", "schedulingGates", "resources"), ANY)}
+    "topologySpreadConstraints": [SPREAD],
+    **dict.fromkeys(("affinity", "tolerations", "dnsConfig", "ephemeralContainers", "hostAliases",
+                     "os", "overhead", "readinessGates", "resourceClaims", "schedulingGates",
+                     "resources"), ANY)}
 
 
 def job_spec(metadata):
@@ -63,12 +74,25 @@ def job_spec(metadata):
             "template": {"metadata": metadata, "spec": POD_SPEC}, "ttlSecondsAfterFinished": NUMBER}
 
 
+def deployment_spec(metadata):
+    return {"minReadySeconds": NUMBER, "paused": FLAG, "progressDeadlineSeconds": NUMBER,
+            "replicas": NUMBER, "revisionHistoryLimit": NUMBER, "selector": SELECTOR,
+            "strategy": {"type": TEXT, "rollingUpdate": {"maxSurge": ANY, "maxUnavailable": ANY}},
+            "template": {"metadata": metadata, "spec": POD_SPEC}}
+
+
 def resources(head):
     """What is added to the API's resources. head: apiVersion, kind and metadata."""
     return {
         "pods": ("v1", "Pod", True, {**head, "spec": POD_SPEC, "status": ANY}),
         "jobs": ("batch/v1", "Job", True, {**head, "spec": job_spec(head["metadata"]),
                                            "status": ANY}),
+        "deployments": ("apps/v1", "Deployment", True, {
+            **head, "spec": deployment_spec(head["metadata"]), "status": ANY}),
+        "poddisruptionbudgets": ("policy/v1", "PodDisruptionBudget", True, {
+            **head, "status": ANY, "spec": {"minAvailable": ANY, "maxUnavailable": ANY,
+                                            "selector": SELECTOR,
+                                            "unhealthyPodEvictionPolicy": TEXT}}),
         "configmaps": ("v1", "ConfigMap", True, {**head, "data": MAP, "binaryData": MAP,
                                                  "immutable": FLAG}),
         "secrets": ("v1", "Secret", True, {**head, "data": MAP, "stringData": MAP, "type": TEXT,
@@ -115,6 +139,15 @@ def default_job(spec):
         given = pod.get("restartPolicy")
         default_pod_spec(pod)
         pod["restartPolicy"] = given or "Always"
+
+
+def default_deployment(spec):
+    for key, value in (("replicas", 1), ("revisionHistoryLimit", 10), ("progressDeadlineSeconds", 600)):
+        spec.setdefault(key, value)
+    spec.setdefault("strategy", {}).setdefault("type", "RollingUpdate")
+    pod = spec.setdefault("template", {}).setdefault("spec", {})
+    if isinstance(pod, dict):
+        default_pod_spec(pod)
 
 
 # ---- what is Invalid ----
@@ -203,6 +236,7 @@ def container_causes(path, container, volumes, names):
     elif container["image"].strip() != container["image"]:
         yield f"{path}.image", f'Invalid value: "{container["image"]}": must not have leading or trailing whitespace'
     yield from env_causes(path, container)
+    yield from port_causes(path, container)
     yield from quantity_causes(path, container)
     paths = set()
     for number, mount in enumerate(container.get("volumeMounts") or []):
@@ -276,6 +310,36 @@ def job_causes(job):
                'Required value: valid values: "OnFailure", "Never"')
 
 
+def port_causes(path, container):
+    """A probe names a port of its container, or says its number."""
+    names = {p.get("name") for p in container.get("ports") or []}
+    for number, port in enumerate(container.get("ports") or []):
+        if not 0 < port.get("containerPort", 0) < 65536:
+            yield f"{path}.ports[{number}].containerPort", "Required value"
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        port = ((container.get(probe) or {}).get("httpGet") or {}).get("port")
+        if isinstance(port, str) and port not in names:
+            yield f"{path}.{probe}.httpGet.port", f'Invalid value: "{port}": no port of that name'
+
+
+def deployment_causes(deployment):
+    spec = deployment.get("spec") or {}
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    chosen = (spec.get("selector") or {}).get("matchLabels") or {}
+    if not chosen:
+        yield "spec.selector", "Required value"
+    if any(labels.get(key) != value for key, value in chosen.items()):
+        yield ("spec.template.metadata.labels", f"Invalid value: {labels}: `selector` does not match "
+                                                "template `labels`")
+    if spec["replicas"] < 0:
+        yield "spec.replicas", f"Invalid value: {spec['replicas']}: must be greater than or equal to 0"
+    pod = spec["template"]["spec"]
+    yield from pod_spec_causes("spec.template.spec", pod)
+    if pod.get("restartPolicy") != "Always":
+        yield ("spec.template.spec.restartPolicy",
+               f'Unsupported value: "{pod.get("restartPolicy")}": supported values: "Always"')
+
+
 def causes(resource, obj):
     name = obj["metadata"].get("name", "")
     if not SUBDOMAIN.fullmatch(name) or len(name) > 253:
@@ -285,6 +349,8 @@ def causes(resource, obj):
         yield from job_causes(obj)
     if resource == "pods":
         yield from pod_spec_causes("spec", obj.get("spec") or {})
+    if resource == "deployments":
+        yield from deployment_causes(obj)
     for part in ("data", "stringData"):
         for key in (obj.get(part) or {}) if resource in ("configmaps", "secrets") else ():
             if not re.fullmatch(r"[-._a-zA-Z0-9]+", key):
@@ -295,3 +361,5 @@ def changed_causes(resource, obj, old):
     """What may not change any more."""
     if resource == "jobs" and obj["spec"].get("template") != old["spec"]["template"]:
         yield "spec.template", "Invalid value: field is immutable"
+    if resource == "deployments" and obj["spec"].get("selector") != old["spec"]["selector"]:
+        yield "spec.selector", "Invalid value: field is immutable"

@@ -1,4 +1,4 @@
-"""What the control plane does with Jobs and Pods: the job controller, the scheduler, the garbage
+"""What the control plane does with workloads: the job controller, the scheduler, the garbage
 collector, the clean-up of finished Jobs. One look at everything, many times a second."""
 
 import base64
@@ -8,6 +8,7 @@ import signal
 import string
 import time
 
+from deployments import look_at_deployment
 from kubelet import CannotStart, Kubelet
 
 
@@ -69,6 +70,9 @@ class Workloads:
             metadata = obj["spec"]["template"].setdefault("metadata", {})
             metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
             obj.setdefault("status", {})
+        elif resource == "deployments":
+            obj["metadata"]["generation"] = 1
+            obj["status"] = {}
         elif resource == "pods":
             obj["spec"].setdefault("serviceAccountName", "default")
             obj["spec"]["serviceAccount"] = obj["spec"]["serviceAccountName"]
@@ -114,6 +118,8 @@ class Workloads:
             self.look_at_pod(pod)
         for job in self.all("jobs"):
             self.look_at_job(job)
+        for deployment in self.all("deployments"):
+            look_at_deployment(self, deployment)
 
     def look_at_job(self, job):
         pods, metadata, status = self.pods_of(job), job["metadata"], job["status"]
@@ -150,8 +156,8 @@ class Workloads:
                 self.delete_pod(pod)
             self.finish(job, "Failed", "DeadlineExceeded",
                         "Job was active longer than specified deadline")
-        elif not live and not job["spec"].get("suspend"):
-            self.make_pod(job)
+        elif not live and not job["spec"].get("suspend") and self.make_pod(job):
+            status["active"] = 1
         if status != before:
             job["status"] = {k: v for k, v in status.items() if v != 0 or k == "ready"}
             self.touch("jobs", job)
@@ -168,13 +174,14 @@ class Workloads:
             {"type": t, "status": "True", "reason": reason, "message": message, "lastProbeTime": at,
              "lastTransitionTime": at} for t in (first, kind)]
 
-    def make_pod(self, job):
-        metadata, template = job["metadata"], copy.deepcopy(job["spec"]["template"])
+    def make_pod(self, of, labels=None):
+        """A pod of a Job or a Deployment, or an Event that says why there is none."""
+        metadata, template = of["metadata"], copy.deepcopy(of["spec"]["template"])
         namespace, spec = metadata["namespace"], template["spec"]
         name = metadata["name"] + "-" + "".join(random.choices(string.ascii_lowercase, k=5))
         account = spec.get("serviceAccountName") or "default"
         if ("serviceaccounts", namespace, account) not in self.cluster.store:
-            return self.event(job, "FailedCreate", (
+            return self.event(of, "FailedCreate", (
                 f'Error creating: pods "{metadata["name"]}-" is forbidden: error looking up service '
                 f'account {namespace}/{account}: serviceaccount "{account}" not found'))
         for quota in self.all("resourcequotas"):
@@ -182,18 +189,17 @@ class Workloads:
             used = sum(p["metadata"]["namespace"] == namespace and not is_over(p)
                        for p in self.all("pods"))
             if quota["metadata"]["namespace"] == namespace and hard is not None and used >= int(hard):
-                return self.event(job, "FailedCreate", (
+                return self.event(of, "FailedCreate", (
                     f'Error creating: pods "{name}" is forbidden: exceeded quota: '
                     f'{quota["metadata"]["name"]}, requested: pods=1, used: pods={used}, limited: '
                     f"pods={hard}"))
         pod = {"apiVersion": "v1", "kind": "Pod", "spec": spec, "metadata": {
             **template.get("metadata", {}), "generateName": f"{metadata['name']}-", "name": name,
             "namespace": namespace, "ownerReferences": [{
-                "apiVersion": "batch/v1", "kind": "Job", "name": metadata["name"],
+                "apiVersion": of["apiVersion"], "kind": of["kind"], "name": metadata["name"],
                 "uid": metadata["uid"], "controller": True, "blockOwnerDeletion": True}]}}
-        self.cluster.put("pods", pod)
-        job["status"]["active"] = 1
-        return None
+        pod["metadata"]["labels"] = {**(pod["metadata"].get("labels") or {}), **(labels or {})}
+        return self.cluster.put("pods", pod)
 
     def look_at_pod(self, pod):
         before = copy.deepcopy(pod["status"])
