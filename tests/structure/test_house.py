@@ -27,7 +27,7 @@ def test_a_long_file_is_found():
 
 FOLDERS = ("", "bot", "bot/base", "bot/store", "bot/slack", "bot/aws", "bot/jobs", "bot/lifecycle",
            "bot/http", "commands", "approvals", "templates", "tests", "tests/slack", "tests/aws",
-           "tests/eksctl", "tests/kubernetes", "tests/chaos", "deploy")
+           "tests/eksctl", "tests/kubernetes", "tests/chaos", "deploy", "deploy/demo", "deploy/kubernetes")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
