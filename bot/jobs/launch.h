@@ -11,7 +11,8 @@ struct metrics;
 
 struct launch {
     const char *name;
-    int again; /* seconds after which a job that has not claimed its row is looked at again */
+    int again;   /* seconds after which a job that has not claimed its row is looked at again */
+    int at_once; /* so many are started at most before the first of them have claimed their rows */
     /* What start needs, for one thread; freed with ctx. NULL with err: it is set up wrongly. */
     void *(*begin)(const void *ctx, const struct config *config, struct metrics *metrics,
                    struct error *err);

@@ -8,6 +8,7 @@
 #include "jobs/pods.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <talloc.h>
@@ -350,4 +351,4 @@ static void tidy(void *state, struct db *db)
     talloc_free(ctx);
 }
 
-const struct launch launch_kubernetes = {"kubernetes", 2, begin, start, tidy, breaker_of};
+const struct launch launch_kubernetes = {"kubernetes", 2, INT_MAX, begin, start, tidy, breaker_of};

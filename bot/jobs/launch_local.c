@@ -96,4 +96,4 @@ static bool start(void *state, const struct launch_job *wanted, struct trouble *
     return ok;
 }
 
-const struct launch launch_local = {"local", 5, begin, start, NULL, NULL};
+const struct launch launch_local = {"local", 5, 16, begin, start, NULL, NULL};

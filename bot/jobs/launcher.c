@@ -140,7 +140,9 @@ static bool start_sweep(struct launcher *launcher, struct db *db, time_t now, st
     return ok;
 }
 
-static bool pass(struct launcher *launcher, struct db *db, struct error *err)
+/* A look at the queue; *more: some could be started yet, once the others have claimed their rows.
+ */
+static bool pass(struct launcher *launcher, struct db *db, bool *more, struct error *err)
 {
     void *ctx = talloc_new(NULL);
     struct job_bounds bounds = {launcher->config->jobs.parallel, launcher->config->jobs.per_region,
@@ -150,8 +152,15 @@ static bool pass(struct launcher *launcher, struct db *db, struct error *err)
     bool ok = queue_startable(ctx, db, &bounds, &ids, &count, err);
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    for (int i = 0; ok && i < count; i++) {
+    int room = launcher->launch->at_once;
+    for (int i = 0; ok && i < count; i++)
+        room -= started_lately(launcher, ids[i], now.tv_sec);
+    *more = false;
+    for (int i = 0; ok && i < count && !*more; i++) {
         if (started_lately(launcher, ids[i], now.tv_sec))
+            continue;
+        *more = room-- <= 0;
+        if (*more)
             continue;
         remember(launcher, ids[i], now.tv_sec);
         ok = start_job(launcher, db, ids[i], err);
@@ -173,9 +182,10 @@ static void *launcher_thread(void *user)
     while (!atomic_load(&launcher->stopping)) {
         bell_hear(launcher->bell);
         bool was_up = db_connected(db);
-        if (!pass(launcher, db, &err) && was_up)
+        bool more = false;
+        if (!pass(launcher, db, &more, &err) && was_up)
             log_warn("the queue of jobs cannot be read", "error", err.text);
-        db_wait(db, launcher->bell->fd, 1000);
+        db_wait(db, launcher->bell->fd, more ? 100 : 1000);
     }
     (void)listening; /* a failed LISTEN is repeated with the connection; the poll is behind it */
     talloc_free(ctx);

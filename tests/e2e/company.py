@@ -91,7 +91,8 @@ class Company:
         self.templates = templates or os.path.join(ROOT, "templates")
         self.rules = rules or os.path.join(ROOT, "deploy", "rbac")
         self.config = os.path.join(self.directory, "envbot.yaml")
-        self.write_config(teams, options or {})
+        self.options = options or {}
+        self.write_config(teams, self.options)
         postgres.make_database(name, self.migrated() if migrated else "template1")
 
     def migrated(self):

@@ -101,7 +101,7 @@ class Gate:
     def of(cls, company, teams):
         """A gate through which the company's bots and jobs, started from now on, must go."""
         gate = cls(company.postgres.directory)
-        company.write_config(teams, {"database.url": company.database.url.replace(
+        company.write_config(teams, {**company.options, "database.url": company.database.url.replace(
             company.postgres.directory, gate.directory)})
         return gate
 

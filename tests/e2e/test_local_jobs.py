@@ -4,9 +4,12 @@ import glob
 import os
 import signal
 import stat
+import struct
 import subprocess
 
-from test_crash import CREATE, REST, assert_whole, job_pids, stands_creating
+from company import TEAMS
+from gate import Gate, Rule
+from test_crash import CREATE, REST, ask_and_approve, assert_whole, job_pids, stands_creating
 
 
 def home_of(pid):
@@ -79,6 +82,43 @@ def test_eksctl_finds_the_profile_that_the_bot_was_told_of(company, tmp_path):
          "print(session.get_credentials().access_key, session.get_config_variable('region'))"],
         env=environment, capture_output=True, text=True)
     assert found.stdout.split() == ["AKIDOFPROFILE", "eu-west-1"], found.stderr
+
+
+def first_value(bound):
+    """Of a Bind message: after two names come formats, then values with their lengths before them."""
+    at = bound.index(b"\0", bound.index(b"\0") + 1) + 1
+    at += 2 + 2 * struct.unpack_from("!H", bound, at)[0] + 2
+    length, = struct.unpack_from("!I", bound, at)
+    return bound[at + 4:at + 4 + length]
+
+
+def test_many_jobs_are_started_a_few_at_a_time(company):
+    many = 24
+    c = company(options={"jobs.parallel": many, "jobs.per_region": many, "jobs.per_team": many},
+                slack_arguments=["--relaxed-limits"])
+    gate, claiming, passes = Gate.of(c, TEAMS), set(), []
+    try:
+        c.serve()
+        c.database.query("UPDATE teams SET environments = 99, nodes = 99, vcpus = 999")
+        c.slack.type("U0DEV2", "C0GEN", "pause until all have asked", wait=20)
+        for number in range(many):
+            c.slack.type("U0DEV", "C0GEN", f"create small n{number} --nodes 1 --ttl 1h", wait=20)
+        assert c.database.one("SELECT count(*) FROM jobs") == many
+        gate.asked = [
+            Rule("envbot job", lambda sql, bound: "SET state = 'running'" in sql
+                 and (claiming.add(first_value(bound)) or True)),
+            Rule("envbot launcher", lambda sql, _: "lease_until < now()" in sql and passes.append(sql))]
+        c.slack.type("U0DEV2", "C0GEN", "resume", wait=20)
+        c.slack.wait_for(lambda: len(claiming) >= 16, "many jobs are being claimed", 60)
+        before = len(passes)
+        c.slack.wait_for(lambda: len(passes) > before + 3, "the launcher looks again", 60)
+        assert len(claiming) == 16
+        gate.lift()
+        c.slack.wait_for(lambda: c.database.one(
+            "SELECT count(*) FROM environments WHERE state = 'ready'") == many, "all are ready", 240)
+        assert len(c.eksctl.clusters()) == many
+    finally:
+        gate.close()
 
 
 def test_what_a_killed_job_left_in_its_home_is_removed_by_who_takes_over(company):
