@@ -151,6 +151,6 @@ bool amend_make(const void *ctx, const struct approver *me, struct matter *matte
     json_set_string(extra, "digest", matter->digest);
     audit_add(me->db, me->actor, env->id, env->team, "amend", env->state, env->state, extra);
     say(me->db, env, "thread", "changed", extra);
-    waiting_tell_approvers(me->db, env, "changed-card", extra);
+    waiting_tell_approvers(me->db, env, NULL, "changed-card", extra);
     return true;
 }

@@ -2,7 +2,6 @@
 
 #include "approvals/votes.h"
 #include "base/log.h"
-#include "lifecycle/say.h"
 #include "lifecycle/view.h"
 #include "lifecycle/waiting.h"
 
@@ -195,10 +194,8 @@ bool decision_settle(const void *ctx, struct db *db, const struct audit_actor *a
     const char *names = votes_mentions(ctx, &votes);
     json_set_string(detail, "names", names);
     audit_add(db, actor, env->id, env->team, "shown-anew", env->state, env->state, detail);
-    if (votes.standing && matter->change)
-        say(db, env, talloc_asprintf(ctx, "%s-thread", matter->card), "votes-void", detail);
-    else if (votes.standing)
-        waiting_tell_approvers(db, env, "votes-void", detail);
+    if (votes.standing)
+        waiting_tell_approvers(db, env, matter->change, "votes-void", detail);
     log_warn("a request is not what its cards showed; they are shown anew", "env", env->cluster);
     *words =
         talloc_asprintf(ctx,

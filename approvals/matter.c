@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "lifecycle/say.h"
 #include "lifecycle/states.h"
+#include "lifecycle/waiting.h"
 
 #include <inttypes.h>
 #include <openssl/sha.h>
@@ -101,7 +102,7 @@ static void present(struct db *db, struct matter *matter)
         env->tally = votes_tally(env, env->tally, NULL, NULL);
         matter->tally = env->tally;
         say_redraw(db, env, "message");
-        say_redraw(db, env, "card");
+        waiting_redraw(db, env, NULL);
     }
     db_send(db,
             "UPDATE environments SET presented = $2, revision = $3::integer, tally = $4::jsonb"
@@ -118,7 +119,7 @@ static void keep(struct db *db, struct matter *matter, const cJSON *tally)
     db_send(db, "UPDATE environments SET tally = $2::jsonb WHERE id = $1",
             P(talloc_asprintf(env, "%" PRId64, env->id), json_text(env, env->tally)));
     say_redraw(db, env, "message");
-    say_redraw(db, env, "card");
+    waiting_redraw(db, env, NULL);
 }
 
 static bool take(const void *ctx, struct db *db, struct matter *matter, bool approved,

@@ -20,8 +20,8 @@ struct matter {
     const cJSON *tally; /* what its card says of the votes; the acts write a new one */
     const struct matter_acts *acts;
     /* of a change request alone */
-    struct change_request *change; /* NULL: the request for the environment */
-    void *asked_in;                /* what its acts need besides (commands/more.h) */
+    struct change_request *change;           /* NULL: the request for the environment */
+    const struct matter_change_means *means; /* what its acts need besides (matter_change.h) */
 };
 
 struct matter_acts {

@@ -43,28 +43,81 @@ static bool unanswered(struct needed *needed, const struct environment *env,
                        const struct error *why)
 {
     needed->rests_until = monotonic_s() + REST_S;
-    log_info("who could approve a request is not known now", "env", env->cluster, "error",
-             why->text);
+    log_info("who could approve it is not known now", "env", env->cluster, "error", why->text);
     return false;
 }
 
-/* The owner as the rules know them; where Slack cannot tell, by what the request says of them. */
-static const struct person *owner_of(const void *ctx, const struct needed *needed,
-                                     const struct environment *env)
+/* ---- what waits ---- */
+
+static struct matter matter_of(const struct needed *needed, struct environment *env,
+                               struct change_request *change)
+{
+    return change ? matter_change(env, change, &needed->change) : matter_request(env);
+}
+
+/* The one of a row {environment, change (NULL: the request)}; out->env NULL: it is over, or
+   somebody else works on it. lock: in a transaction, its environment's row is locked. */
+static bool read_matter(void *ctx, const struct needed *needed, const struct rows *rows, int row,
+                        bool lock, struct matter *out, struct error *err)
+{
+    struct change_request *change = NULL;
+    int64_t id = rows_integer(rows, row, "environment", 0),
+            number = rows_integer(rows, row, "change", 0);
+    *out = (struct matter){0};
+    struct rows *found =
+        db_query(ctx, needed->db, err,
+                 lock ? "SELECT " ENVIRONMENT_COLUMNS " FROM environments e WHERE e.id = $1::bigint"
+                        " FOR UPDATE SKIP LOCKED"
+                      : "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
+                        " WHERE e.id = $1::bigint",
+                 P(text_number(ctx, id)));
+    if (!found || rows_count(found) == 0)
+        return found != NULL;
+    struct environment *env = environment_from_row(ctx, found, 0);
+    if (number && (!change_request_by_id(ctx, needed->db, number, &change, err) || !change))
+        return !number || change;
+    struct matter matter = matter_of(needed, env, change);
+    if (matter.open)
+        *out = matter;
+    return true;
+}
+
+/* Who that is as the rules know them; where Slack cannot tell, by what a row says of them. */
+static const struct person *person_of(const void *ctx, const struct needed *needed,
+                                      const char *workspace, const char *id, const char *name,
+                                      const char *mail)
 {
     struct error err = {0};
     struct person *person;
-    if (people_find(ctx, needed->people, needed->web, env->owner_workspace, env->owner_id,
-                    PEOPLE_RECENT, &person, &err))
+    if (people_find(ctx, needed->people, needed->web, workspace, id, PEOPLE_RECENT, &person, &err))
         return person;
     person = talloc_zero(ctx, struct person);
-    person->workspace = env->owner_workspace;
-    person->id = env->owner_id;
-    person->name = env->owner_name;
-    person->mail = env->owner_mail;
-    person->rbac_user = talloc_asprintf(person, "slack:%s", env->owner_id);
+    person->workspace = workspace;
+    person->id = id;
+    person->name = name;
+    person->mail = mail;
+    person->rbac_user = talloc_asprintf(person, "slack:%s", id);
     person->groups = talloc_zero_array(person, const char *, 1);
     return person;
+}
+
+static struct policy_question question_of(const void *ctx, const struct needed *needed,
+                                          const struct matter *matter)
+{
+    const struct environment *env = matter->env;
+    const struct change_request *change = matter->change;
+    struct policy_question question = {.rules = needed->rules,
+                                       .people = needed->people,
+                                       .web = needed->web,
+                                       .policy = &matter->policy,
+                                       .team = env->team,
+                                       .template = env->template};
+    question.requesters[0] = person_of(ctx, needed, env->owner_workspace, env->owner_id,
+                                       env->owner_name, env->owner_mail);
+    if (change)
+        question.requesters[1] =
+            person_of(ctx, needed, change->workspace, change->user, change->name, change->mail);
+    return question;
 }
 
 static bool is_among(const char *const *list, const char *id)
@@ -97,14 +150,11 @@ static bool find_voters(const void *ctx, const struct needed *needed, const stru
 static bool find_candidates(const void *ctx, const struct needed *needed,
                             const struct matter *matter, struct candidates *out, struct error *err)
 {
-    const struct environment *env = matter->env;
     const struct policy *policy = &matter->policy;
+    const struct policy_question question = question_of(ctx, needed, matter);
     *out = (struct candidates){0};
-    if (!find_voters(ctx, needed, matter, &out->voters, err))
-        return false;
-    if (!policy_approvers(ctx, needed->rules, needed->people, needed->web, policy,
-                          owner_of(ctx, needed, env), env->team, env->template, &out->approvers,
-                          err))
+    if (!find_voters(ctx, needed, matter, &out->voters, err) ||
+        !policy_approvers(ctx, &question, &out->approvers, err))
         return false;
     int count = cJSON_GetArraySize(policy->groups), i = 0;
     const char ***members = talloc_zero_array(ctx, const char **, (unsigned)count + 1);
@@ -162,37 +212,36 @@ static const char *names_of(const void *ctx, const struct candidates *all,
 }
 
 /* Whether it is somebody whose vote would count, as far as Slack tells. */
-static bool can_vote(const void *ctx, const struct needed *needed, const struct environment *env,
-                     const struct policy *policy, const char *id)
+static bool can_vote(const void *ctx, const struct needed *needed, const struct matter *matter,
+                     const char *id)
 {
+    const struct environment *env = matter->env;
     struct person *person;
     struct error err = {0};
     if (!people_find(ctx, needed->people, needed->web, env->owner_workspace, id, PEOPLE_RECENT,
                      &person, &err))
         return err.code == ERROR_UNAVAILABLE;
-    bool own = person->mail && env->owner_mail && strcasecmp(person->mail, env->owner_mail) == 0;
     return people_may(needed->rules, person, "approve", "environments", env->team, env->template,
                       NULL) &&
-           (policy->self || !own);
+           (matter->policy.self || !matter_is_own(matter, person));
 }
 
-bool needed_names(const void *ctx, const struct needed *needed, struct environment *env,
+bool needed_names(const void *ctx, const struct needed *needed, const struct matter *matter,
                   const char **names, struct error *err)
 {
     enum { NAMED_MOST = 10, PATIENCE_MS = 1500 };
-    const struct matter matter = matter_request(env);
     struct candidates all;
     struct votes votes;
     const char *shown[NAMED_MOST + 1];
     size_t count = 0, more = 0;
     int64_t until = monotonic_ms() + PATIENCE_MS;
     *names = "";
-    if (!find_candidates(ctx, needed, &matter, &all, err) ||
-        !votes_read(ctx, needed->db, &matter, needed->rules, all.voters, &votes, err))
+    if (!find_candidates(ctx, needed, matter, &all, err) ||
+        !votes_read(ctx, needed->db, matter, needed->rules, all.voters, &votes, err))
         return false;
     for (const char **id = all.approvers; id && *id; id++) {
         bool asks = count < NAMED_MOST && (**id == 'U' || **id == 'W') && monotonic_ms() < until;
-        if (has_voted(&votes, *id) || (asks && !can_vote(ctx, needed, env, &matter.policy, *id)))
+        if (has_voted(&votes, *id) || (asks && !can_vote(ctx, needed, matter, *id)))
             continue;
         if (count < NAMED_MOST)
             shown[count++] = mention(ctx, *id);
@@ -207,53 +256,52 @@ bool needed_names(const void *ctx, const struct needed *needed, struct environme
 }
 
 /* The transaction of one reminder; nothing when another process gives it or it was decided. */
-static bool remind(void *ctx, const struct needed *needed, int64_t id, const struct candidates *all,
-                   bool *done, struct error *err)
+static bool remind(void *ctx, const struct needed *needed, const struct rows *rows, int row,
+                   const struct candidates *all, bool *done, struct error *err)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRId64, id);
+    struct matter matter = {0};
+    struct votes votes;
+    const char *anew;
     *done = false;
     if (!db_begin(needed->db, DB_READ_WRITE, err))
         return false;
-    struct rows *rows = db_query(ctx, needed->db, err,
-                                 "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
-                                 " WHERE e.id = $1 AND e.state = 'pending' AND e.remind_at <= now()"
-                                 " FOR UPDATE SKIP LOCKED",
-                                 P(text));
-    struct votes votes;
-    const char *anew;
-    struct environment *env = rows && rows_count(rows) ? environment_from_row(ctx, rows, 0) : NULL;
-    struct matter matter = env ? matter_request(env) : (struct matter){0};
-    if (!env || !decision_settle(ctx, needed->db, &AUDIT_ENVBOT, &matter, &anew, err) ||
+    bool read = read_matter(ctx, needed, rows, row, true, &matter, err);
+    if (!read || !matter.env ||
+        !decision_settle(ctx, needed->db, &AUDIT_ENVBOT, &matter, &anew, err) ||
         !votes_read(ctx, needed->db, &matter, needed->rules, all->voters, &votes, err)) {
         db_rollback(needed->db);
-        return rows != NULL && !env;
+        return read && !matter.env;
     }
     if (all->voters &&
         voters_open(all->voters)) { /* one voted meanwhile: the next look knows them */
         db_rollback(needed->db);
         return true;
     }
-    *done = waiting_remind(needed->db, env, names_of(ctx, all, &votes));
+    *done = waiting_remind(needed->db, matter.env, matter.change, names_of(ctx, all, &votes));
     if (!db_commit(needed->db, err))
         return false;
     if (*done)
-        log_info("reminded", "env", env->cluster);
+        log_info("reminded", "env", matter.env->cluster);
     return true;
 }
 
 /* Better a reminder that names nobody than none; better one that names them than one at once. */
-static bool remind_one(void *ctx, struct needed *needed, struct environment *env, bool *done,
-                       struct error *err)
+static bool remind_one(void *ctx, struct needed *needed, const struct rows *rows, int row,
+                       bool *done, struct error *err)
 {
-    const struct matter matter = matter_request(env);
+    struct matter matter;
     struct candidates all = {0};
     struct error why = {0};
-    bool known = may_ask(needed) && (find_candidates(ctx, needed, &matter, &all, &why) ||
-                                     unanswered(needed, env, &why));
-    time_t since = env->now - waiting_remind_at(env, &lifecycle_rules);
     *done = false;
-    return (!known && since < PATIENCE_S) || remind(ctx, needed, env->id, &all, done, err);
+    if (!read_matter(ctx, needed, rows, row, false, &matter, err))
+        return false;
+    if (!matter.env)
+        return true;
+    const struct waiting waiting = waiting_of(matter.env, matter.change);
+    bool known = may_ask(needed) && (find_candidates(ctx, needed, &matter, &all, &why) ||
+                                     unanswered(needed, matter.env, &why));
+    time_t since = waiting.now - waiting_remind_at(&waiting, &lifecycle_rules);
+    return (!known && since < PATIENCE_S) || remind(ctx, needed, rows, row, &all, done, err);
 }
 
 bool needed_remind(struct needed *needed, int *taken, struct error *err)
@@ -261,14 +309,18 @@ bool needed_remind(struct needed *needed, int *taken, struct error *err)
     void *ctx = talloc_new(NULL);
     *taken = 0;
     struct rows *rows = db_query(ctx, needed->db, err,
-                                 "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
+                                 "SELECT e.id AS environment, NULL::bigint AS change, e.remind_at"
+                                 " FROM environments e"
                                  " WHERE e.state = 'pending' AND e.remind_at <= now()"
-                                 " ORDER BY e.remind_at LIMIT 20",
+                                 " UNION ALL SELECT c.environment, c.id, c.remind_at"
+                                 " FROM change_requests c"
+                                 " WHERE c.state = 'pending' AND c.remind_at <= now()"
+                                 " ORDER BY remind_at LIMIT 20",
                                  P0);
     bool ok = rows != NULL;
     for (int i = 0; ok && i < rows_count(rows); i++) {
         bool done;
-        ok = remind_one(ctx, needed, environment_from_row(ctx, rows, i), &done, err);
+        ok = remind_one(ctx, needed, rows, i, &done, err);
         *taken += done;
     }
     talloc_free(ctx);
@@ -277,9 +329,10 @@ bool needed_remind(struct needed *needed, int *taken, struct error *err)
 
 /* ---- can anybody? ---- */
 
-static void tell_gap(struct db *db, const struct environment *env, const struct needed *needed,
+static void tell_gap(struct db *db, const struct matter *matter, const struct needed *needed,
                      const struct policy_gap *gap)
 {
+    const struct environment *env = matter->env;
     cJSON *extra = json_object(env);
     json_set_string(extra, "missing", gap->missing);
     json_set_string(extra, "remedy", gap->remedy);
@@ -288,62 +341,79 @@ static void tell_gap(struct db *db, const struct environment *env, const struct 
     json_set_string(detail, "rules", rbac_version(needed->rules));
     audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "nobody-can-approve", env->state, env->state,
               detail);
-    say(db, env, "thread", "nobody", extra);
-    say(db, env, "operators", "nobody-operators", extra);
+    waiting_tell_requester(db, env, matter->change, "nobody", extra);
+    say(db, env, "operators", "nobody-operators", waiting_values(env, env, matter->change, extra));
 }
 
-/* Notes the look, once the request is found to wait still; *told: of this gap it is to be told now,
-   which is noted too. */
-static bool note_look(void *ctx, const struct needed *needed, const struct environment *env,
-                      bool gap, bool *told, struct error *err)
+/* Notes the look, once the matter is found to wait still; *told: of this gap it is to be told now,
+   which is noted too. An environment has one matter that waits, so a row of it says of which. */
+static bool note_look(void *ctx, const struct needed *needed, const struct matter *matter, bool gap,
+                      bool *told, struct error *err)
 {
-    char id[32];
-    snprintf(id, sizeof id, "%" PRId64, env->id);
     struct rows *rows = db_query(
         ctx, needed->db, err,
-        "WITH before AS (SELECT told FROM looks WHERE environment = $1::bigint),"
+        "WITH before AS (SELECT told FROM looks WHERE environment = $1::bigint AND card = $4),"
         " news AS (SELECT $3::boolean AND NOT EXISTS (SELECT FROM before"
         "  WHERE $2::text = ANY (told)) AS told)"
-        "INSERT INTO looks (environment, rules, told) SELECT $1::bigint, $2::text,"
-        "  CASE WHEN news.told THEN ARRAY[$2::text] ELSE '{}' END FROM news"
+        "INSERT INTO looks (environment, rules, told, card) SELECT $1::bigint, $2::text,"
+        "  CASE WHEN news.told THEN ARRAY[$2::text] ELSE '{}' END, $4 FROM news"
         " ON CONFLICT (environment) DO UPDATE SET looked_at = now(), rules = excluded.rules,"
-        "  told = looks.told || excluded.told"
+        "  card = excluded.card, told = CASE WHEN looks.card = excluded.card"
+        "   THEN looks.told || excluded.told ELSE excluded.told END"
         " RETURNING (SELECT told FROM news) AS told",
-        P(id, rbac_version(needed->rules), gap ? "t" : "f"));
+        P(text_number(ctx, matter->env->id), rbac_version(needed->rules), gap ? "t" : "f",
+          matter->card));
     if (rows)
         *told = rows_true(rows, 0, "told");
     return rows != NULL;
 }
 
 /* The transaction of one look; nothing when another process is at it or it was decided. */
-static bool write_look(void *ctx, const struct needed *needed, int64_t id, struct voters *voters,
-                       const struct policy_gap *gap, bool *told, struct error *err)
+static bool write_look(void *ctx, const struct needed *needed, const struct rows *rows, int row,
+                       struct voters *voters, const struct policy_gap *gap, bool *told,
+                       struct error *err)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRId64, id);
+    struct matter matter = {0};
+    const char *anew;
     if (!db_begin(needed->db, DB_READ_WRITE, err))
         return false;
-    struct rows *rows = db_query(ctx, needed->db, err,
-                                 "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
-                                 " WHERE e.id = $1 AND e.state = 'pending' FOR UPDATE SKIP LOCKED",
-                                 P(text));
-    struct environment *env = rows && rows_count(rows) ? environment_from_row(ctx, rows, 0) : NULL;
-    struct matter matter = env ? matter_request(env) : (struct matter){0};
-    const char *anew;
-    if (!env || !decision_settle(ctx, needed->db, &AUDIT_ENVBOT, &matter, &anew, err) ||
+    bool read = read_matter(ctx, needed, rows, row, true, &matter, err);
+    if (!read || !matter.env ||
+        !decision_settle(ctx, needed->db, &AUDIT_ENVBOT, &matter, &anew, err) ||
         (rbac_can_name(needed->rules) &&
          !decision_recount(ctx, needed->db, needed->rules, voters, &matter, err)) ||
-        !note_look(ctx, needed, env, gap->missing != NULL, told, err)) {
+        !note_look(ctx, needed, &matter, gap->missing != NULL, told, err)) {
         db_rollback(needed->db);
-        return rows != NULL && !env;
+        return read && !matter.env;
     }
     if (*told)
-        tell_gap(needed->db, env, needed, gap);
+        tell_gap(needed->db, &matter, needed, gap);
     if (!db_commit(needed->db, err))
         return false;
     if (*told)
-        log_warn("nobody can approve a request that waits", "env", env->cluster, "missing",
-                 gap->missing);
+        log_warn("nobody can approve what waits", "env", matter.env->cluster, "card", matter.card,
+                 "missing", gap->missing);
+    return true;
+}
+
+static bool check_one(void *ctx, struct needed *needed, const struct rows *rows, int row,
+                      bool *told, struct error *err)
+{
+    struct matter matter;
+    struct voters *voters;
+    struct policy_gap gap;
+    struct error why = {0};
+    const char *who;
+    *told = false;
+    if (!read_matter(ctx, needed, rows, row, false, &matter, err))
+        return false;
+    if (!matter.env)
+        return true;
+    const struct policy_question question = question_of(ctx, needed, &matter);
+    if (find_voters(ctx, needed, &matter, &voters, &why) &&
+        policy_look_for_gap(ctx, &question, &who, &gap, &why))
+        return write_look(ctx, needed, rows, row, voters, &gap, told, err);
+    unanswered(needed, matter.env, &why);
     return true;
 }
 
@@ -351,29 +421,21 @@ bool needed_check(struct needed *needed, int *taken, struct error *err)
 {
     void *ctx = talloc_new(NULL);
     *taken = 0;
-    struct rows *rows = db_query(ctx, needed->db, err,
-                                 "SELECT " ENVIRONMENT_COLUMNS " FROM environments e"
-                                 " LEFT JOIN looks l ON l.environment = e.id"
-                                 " WHERE e.state = 'pending' AND (l.rules IS DISTINCT FROM $1"
-                                 "  OR l.looked_at < now() - interval '3 minutes')"
-                                 " ORDER BY l.looked_at NULLS FIRST LIMIT 20",
-                                 P(rbac_version(needed->rules)));
+    struct rows *rows = db_query(
+        ctx, needed->db, err,
+        "SELECT w.environment, w.change FROM"
+        " (SELECT id AS environment, NULL::bigint AS change, 'card' AS card FROM environments"
+        "   WHERE state = 'pending'"
+        "  UNION ALL SELECT environment, id, 'change-' || id FROM change_requests"
+        "   WHERE state = 'pending') w"
+        " LEFT JOIN looks l ON l.environment = w.environment AND l.card = w.card"
+        " WHERE l.rules IS DISTINCT FROM $1 OR l.looked_at < now() - interval '3 minutes'"
+        " ORDER BY l.looked_at NULLS FIRST LIMIT 20",
+        P(rbac_version(needed->rules)));
     bool ok = rows != NULL;
     for (int i = 0; ok && may_ask(needed) && i < rows_count(rows); i++) {
-        struct environment *env = environment_from_row(ctx, rows, i);
-        const struct matter matter = matter_request(env);
-        struct voters *voters;
-        struct policy_gap gap;
-        struct error why = {0};
-        const char *who;
-        bool told = false;
-        if (find_voters(ctx, needed, &matter, &voters, &why) &&
-            policy_look_for_gap(ctx, needed->rules, needed->people, needed->web, &matter.policy,
-                                owner_of(ctx, needed, env), env->team, env->template, &who, &gap,
-                                &why))
-            ok = write_look(ctx, needed, env->id, voters, &gap, &told, err);
-        else
-            unanswered(needed, env, &why);
+        bool told;
+        ok = check_one(ctx, needed, rows, i, &told, err);
         *taken += told;
     }
     talloc_free(ctx);

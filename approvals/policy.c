@@ -164,13 +164,25 @@ static void add_user(const void *ctx, const char *user, struct approvers *all)
     show(all, by_id ? "<@" : "", by_id ? user + 6 : user, by_id ? ">" : "");
 }
 
-/* Adds who a subject of the rules stands for, without the requester. */
-static bool add_subject(const void *ctx, struct people *people, struct slack_web *web,
-                        const char *subject, const struct person *requester, bool self,
-                        struct approvers *all, struct error *err)
+/* Whether it is somebody whose word does not count, as far as the rules or Slack name them. */
+static bool asks_for_it(const struct policy_question *question, const char *id,
+                        const char *rbac_user)
+{
+    for (int i = 0; i < 2 && !question->policy->self; i++) {
+        const struct person *person = question->requesters[i];
+        if (person && ((id && strcmp(id, person->id) == 0) ||
+                       (rbac_user && strcmp(rbac_user, person->rbac_user) == 0)))
+            return true;
+    }
+    return false;
+}
+
+/* Adds who a subject of the rules stands for, without the requesters. */
+static bool add_subject(const void *ctx, const struct policy_question *question,
+                        const char *subject, struct approvers *all, struct error *err)
 {
     if (strncmp(subject, "User ", 5) == 0) {
-        if (self || strcmp(subject + 5, requester->rbac_user) != 0)
+        if (!asks_for_it(question, NULL, subject + 5))
             add_user(ctx, subject + 5, all);
         return true;
     }
@@ -182,11 +194,11 @@ static bool add_subject(const void *ctx, struct people *people, struct slack_web
         return true;
     }
     const char **members;
-    if (!people_of_group(ctx, people, web, subject + 6, &members, err))
+    if (!people_of_group(ctx, question->people, question->web, subject + 6, &members, err))
         return false;
     bool any = false;
     for (int i = 0; members[i]; i++) {
-        if (!self && strcmp(members[i], requester->id) == 0)
+        if (asks_for_it(question, members[i], NULL))
             continue;
         add_approver(ctx, all, members[i]);
         any = true;
@@ -198,19 +210,17 @@ static bool add_subject(const void *ctx, struct people *people, struct slack_web
 
 /* Whether each group that has to approve has enough people who may; else *gap says which has not.
  */
-static bool groups_suffice(const void *ctx, struct people *people, struct slack_web *web,
-                           const struct policy *policy, const struct person *requester,
-                           const struct approvers *all, const char *team, struct policy_gap *gap,
-                           struct error *err)
+static bool groups_suffice(const void *ctx, const struct policy_question *question,
+                           const struct approvers *all, struct policy_gap *gap, struct error *err)
 {
     const cJSON *wanted;
-    cJSON_ArrayForEach (wanted, policy->groups) {
+    cJSON_ArrayForEach (wanted, question->policy->groups) {
         const char **members;
-        if (!people_of_group(ctx, people, web, wanted->string, &members, err))
+        if (!people_of_group(ctx, question->people, question->web, wanted->string, &members, err))
             return false;
         int have = 0, need = (int)json_integer(wanted, "", 1);
         for (int i = 0; members[i]; i++) {
-            bool other = policy->self || strcmp(members[i], requester->id) != 0;
+            bool other = !asks_for_it(question, members[i], NULL);
             /* Which of the members a mail address is, is not known here. */
             have += other && (all->everybody || all->by_mail || is_among(all, members[i]));
         }
@@ -218,32 +228,29 @@ static bool groups_suffice(const void *ctx, struct people *people, struct slack_
             continue;
         gap->missing =
             talloc_asprintf(ctx, "it needs %d of @%s, and %d of them could approve it in %s", need,
-                            handle_of(wanted->string), have, team);
+                            handle_of(wanted->string), have, question->team);
         gap->remedy = "put more people into that group, or bind the role to it";
     }
     return true;
 }
 
-static bool find_approvers(const void *ctx, const struct rbac *rules, struct people *people,
-                           struct slack_web *web, const struct policy *policy,
-                           const struct person *requester, const char *team, const char *template,
+static bool find_approvers(const void *ctx, const struct policy_question *question,
                            struct approvers *all, struct error *err)
 {
-    const char **subjects = rbac_subjects(ctx, rules, team, "approve", "environments", template);
+    const char **subjects = rbac_subjects(ctx, question->rules, question->team, "approve",
+                                          "environments", question->template);
     *all = (struct approvers){.shown = talloc_strdup(ctx, "")};
     for (int i = 0; subjects[i]; i++)
-        if (!add_subject(ctx, people, web, subjects[i], requester, policy->self, all, err))
+        if (!add_subject(ctx, question, subjects[i], all, err))
             return false;
     return true;
 }
 
-bool policy_approvers(const void *ctx, const struct rbac *rules, struct people *people,
-                      struct slack_web *web, const struct policy *policy,
-                      const struct person *requester, const char *team, const char *template,
-                      const char ***ids, struct error *err)
+bool policy_approvers(const void *ctx, const struct policy_question *question, const char ***ids,
+                      struct error *err)
 {
     struct approvers all;
-    if (!find_approvers(ctx, rules, people, web, policy, requester, team, template, &all, err))
+    if (!find_approvers(ctx, question, &all, err))
         return false;
     *ids = talloc_zero_array(ctx, const char *, (unsigned)all.count + 1);
     for (int i = 0; i < all.count; i++)
@@ -251,45 +258,40 @@ bool policy_approvers(const void *ctx, const struct rbac *rules, struct people *
     return true;
 }
 
-bool policy_look_for_gap(const void *ctx, const struct rbac *rules, struct people *people,
-                         struct slack_web *web, const struct policy *policy,
-                         const struct person *requester, const char *team, const char *template,
-                         const char **who, struct policy_gap *gap, struct error *err)
+bool policy_look_for_gap(const void *ctx, const struct policy_question *question, const char **who,
+                         struct policy_gap *gap, struct error *err)
 {
     struct approvers all;
     *gap = (struct policy_gap){0};
-    if (!rbac_can_name(rules)) {
+    if (!rbac_can_name(question->rules)) {
         *who = "whoever the cluster's rules let approve it";
         return true;
     }
-    if (!find_approvers(ctx, rules, people, web, policy, requester, team, template, &all, err))
+    if (!find_approvers(ctx, question, &all, err))
         return false;
     *who = all.shown;
-    if (all.everybody || all.count >= policy->count)
-        return groups_suffice(ctx, people, web, policy, requester, &all, team, gap, err);
+    if (all.everybody || all.count >= question->policy->count)
+        return groups_suffice(ctx, question, &all, gap, err);
     if (all.count == 0) {
         gap->missing = talloc_asprintf(ctx,
                                        "the rules name no one but the requester for `approve` on "
                                        "`environments` in %s",
-                                       team);
+                                       question->team);
         gap->remedy = "bind that role to somebody";
         return true;
     }
     gap->missing = talloc_asprintf(
         ctx, "it needs %d approvals, and the rules name only %d who could give one in %s",
-        policy->count, all.count, team);
+        question->policy->count, all.count, question->team);
     gap->remedy = "bind the role to more people";
     return true;
 }
 
-bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *people,
-                    struct slack_web *web, const struct policy *policy,
-                    const struct person *requester, const char *team, const char *template,
-                    const char **who, struct error *err)
+bool policy_anybody(const void *ctx, const struct policy_question *question, const char **who,
+                    struct error *err)
 {
     struct policy_gap gap;
-    if (!policy_look_for_gap(ctx, rules, people, web, policy, requester, team, template, who, &gap,
-                             err))
+    if (!policy_look_for_gap(ctx, question, who, &gap, err))
         return false;
     if (!gap.missing)
         return true;

@@ -39,13 +39,21 @@ struct policy_missing policy_missing(const struct policy *policy, const struct p
 char *policy_missing_text(const void *ctx, const struct policy *policy,
                           const struct policy_missing *missing);
 
-/* Whether anybody but the requester could approve: asks for the members of the groups that the
+/* What is to be approved, and by which rules. */
+struct policy_question {
+    const struct rbac *rules;
+    struct people *people;
+    struct slack_web *web;
+    const struct policy *policy;
+    const struct person *requesters[2]; /* whose word does not count; NULL: nobody */
+    const char *team, *template;
+};
+
+/* Whether anybody but the requesters could approve: asks for the members of the groups that the
    rules name. ERROR_DENIED with the remedy when nobody could. *who (ctx): up to ten, as mentions
    or group names for people to read. Never inside a transaction. */
-bool policy_anybody(const void *ctx, const struct rbac *rules, struct people *people,
-                    struct slack_web *web, const struct policy *policy,
-                    const struct person *requester, const char *team, const char *template,
-                    const char **who, struct error *err);
+bool policy_anybody(const void *ctx, const struct policy_question *question, const char **who,
+                    struct error *err);
 
 /* What is missing for it to be approved ("it needs 2 approvals, and the rules name only 1 …") and
    what whoever runs envbot can do; both mrkdwn, missing NULL when nothing is. */
@@ -53,17 +61,13 @@ struct policy_gap {
     const char *missing, *remedy;
 };
 /* The same as an answer; false only when it cannot be told at the moment. */
-bool policy_look_for_gap(const void *ctx, const struct rbac *rules, struct people *people,
-                         struct slack_web *web, const struct policy *policy,
-                         const struct person *requester, const char *team, const char *template,
-                         const char **who, struct policy_gap *gap, struct error *err);
+bool policy_look_for_gap(const void *ctx, const struct policy_question *question, const char **who,
+                         struct policy_gap *gap, struct error *err);
 
-/* Those whom the rules name for it, without the requester: user ids, and mail addresses where the
+/* Those whom the rules name for it, without the requesters: user ids, and mail addresses where the
    rules name people by these; without everybody where they name everybody. A NULL-terminated list,
    ctx. Never inside a transaction. */
-bool policy_approvers(const void *ctx, const struct rbac *rules, struct people *people,
-                      struct slack_web *web, const struct policy *policy,
-                      const struct person *requester, const char *team, const char *template,
-                      const char ***ids, struct error *err);
+bool policy_approvers(const void *ctx, const struct policy_question *question, const char ***ids,
+                      struct error *err);
 
 #endif

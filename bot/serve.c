@@ -229,6 +229,7 @@ static void *clock_thread(void *user)
         .db = db,
         .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
         .people = server->app.people,
+        .change = {.templates = server->app.templates},
     };
     bool well = true;
     for (unsigned round = 0; !atomic_load(&server->stopping); round++) {

@@ -6,58 +6,11 @@
 #include "base/text.h"
 #include "commands/amend.h"
 #include "commands/approver.h"
-#include "commands/more.h"
 #include "lifecycle/view.h"
 #include "store/pauses.h"
 
 #include <string.h>
 #include <talloc.h>
-
-/* The open change request of the environment that was typed; 0: none. */
-static bool typed_change(struct call *call, int64_t *environment, int64_t *change,
-                         struct error *err)
-{
-    struct environment *env;
-    struct change_request *open;
-    if (!call_environment(call, ENVIRONMENT_READ, &env, err) ||
-        !change_request_open(call, call->db, env->id, &open, err))
-        return false;
-    *environment = env->id;
-    *change = open ? open->id : 0;
-    return true;
-}
-
-/* What it is about, locked: a request, or a change that takes another approval. */
-static bool find_open(struct call *call, struct matter *out, struct error *err)
-{
-    bool typed = call->envelope->type == ENVELOPE_COMMAND;
-    int64_t environment = call_value_id(call), change = call_change(call);
-    struct environment *env;
-    if (typed && !typed_change(call, &environment, &change, err))
-        return false;
-    if (change)
-        return more_matter(call, environment, change, out, err);
-    if (!(typed ? call_environment(call, ENVIRONMENT_LOCK, &env, err)
-                : call_environment_by_card(call, ENVIRONMENT_LOCK, &env, err)))
-        return false;
-    *out = matter_request(env);
-    return true;
-}
-
-/* The same. out->env NULL with true: it is not what its cards show, and the caller has been told.
- */
-static bool find_matter(struct call *call, struct matter *out, struct error *err)
-{
-    const char *words;
-    if (!find_open(call, out, err) ||
-        !decision_settle(call, call->db, &call->actor, out, &words, err))
-        return false;
-    if (words) {
-        answer(call, words);
-        out->env = NULL;
-    }
-    return true;
-}
 
 /* before: what is said first in the answer. */
 static bool say_decision(struct call *call, struct matter *matter, const struct decision *decision,
@@ -90,7 +43,7 @@ static bool say_word(struct call *call, enum decision_word word, const char *rea
 {
     struct matter matter;
     struct decision decision = decision_of(call, word, reason);
-    return find_matter(call, &matter, err) &&
+    return approver_matter(call, &matter, err) &&
            (!matter.env || say_decision(call, &matter, &decision, "", err));
 }
 
@@ -145,7 +98,7 @@ bool approve_click(struct call *call, struct error *err)
 {
     struct matter matter;
     struct decision decision = decision_of(call, DECISION_APPROVE, "");
-    if (!find_matter(call, &matter, err))
+    if (!approver_matter(call, &matter, err))
         return false;
     if (!matter.env)
         return true;
@@ -156,7 +109,7 @@ bool approve_click(struct call *call, struct error *err)
 bool changes_click(struct call *call, struct error *err)
 {
     struct matter matter;
-    if (!find_matter(call, &matter, err))
+    if (!approver_matter(call, &matter, err))
         return false;
     if (matter.env && matter.change)
         return error_set(err, ERROR_USAGE, "This button is not one of envbot's. Nothing was done.");
@@ -231,7 +184,7 @@ bool approve_submit(struct call *call, struct error *err)
     struct team_use use;
     bool amends = amend_asked(call), kept;
     const char *said = "";
-    if ((amends && !amend_lock(call, &use, err)) || !find_matter(call, &matter, err))
+    if ((amends && !amend_lock(call, &use, err)) || !approver_matter(call, &matter, err))
         return false;
     if (!matter.env)
         return true;
@@ -252,7 +205,7 @@ bool deny_click(struct call *call, struct error *err)
 {
     struct matter matter;
     struct decision decision = decision_of(call, DECISION_DENY, "…");
-    if (!find_matter(call, &matter, err))
+    if (!approver_matter(call, &matter, err))
         return false;
     return !matter.env || (may_say(call, &matter, &decision, err) &&
                            open_form(call, "form-deny", form_view(call, matter.env), err));
@@ -269,7 +222,7 @@ bool takeback_run(struct call *call, struct error *err)
     const struct approver me = approver_of(call);
     struct matter matter;
     const char *words;
-    if (!find_matter(call, &matter, err))
+    if (!approver_matter(call, &matter, err))
         return false;
     if (!matter.env)
         return true;

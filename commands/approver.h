@@ -1,19 +1,15 @@
-/* The caller as who gives a word on a request. */
+/* The caller as who gives a word, and what it is about. */
 #ifndef COMMANDS_APPROVER_H
 #define COMMANDS_APPROVER_H
 
 #include "approvals/decide.h"
 #include "commands/call.h"
 
-static inline struct approver approver_of(struct call *call)
-{
-    voters_know(call->voters, call->person);
-    return (struct approver){.db = call->db,
-                             .rules = call->rules,
-                             .person = call->person,
-                             .actor = &call->actor,
-                             .voters = call->voters,
-                             .clicked = call->envelope->type == ENVELOPE_ACTION};
-}
+struct approver approver_of(struct call *call);
+
+/* What the caller's word is about, its environment locked: what a button's or form's value says;
+   typed, the open change request of that environment, else its request. out->env NULL with true: it
+   is not what its cards show, and the caller has been told. */
+bool approver_matter(struct call *call, struct matter *out, struct error *err);
 
 #endif

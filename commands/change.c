@@ -1,6 +1,7 @@
 /* `/env scale`, `upgrade`, `sleep`, `wake`, typed and clicked: changes of what runs. */
 #include "commands/commands.h"
 
+#include "approvals/matter_change.h"
 #include "commands/more.h"
 #include "commands/quota_check.h"
 #include "base/text.h"
@@ -55,7 +56,8 @@ static bool plan_scale(struct call *call, struct environment *env, struct change
                        struct error *err)
 {
     /* What somebody has approved beyond the template's bound can be made smaller again. */
-    struct environment *wide = more_widened(call, env, json_integer(env->parameters, "nodes", 0));
+    struct environment *wide =
+        matter_change_widened(call, env, json_integer(env->parameters, "nodes", 0));
     return change_scale(call, wide, call->app->templates, words_item(call->words, 1), change, err);
 }
 

@@ -1,6 +1,7 @@
 /* `/env extend`, its button and its form. */
 #include "commands/commands.h"
 
+#include "approvals/matter_change.h"
 #include "base/duration.h"
 #include "base/text.h"
 #include "commands/more.h"
@@ -54,7 +55,7 @@ static bool extend_now(struct call *call, struct environment *env, int64_t more,
     cJSON *extra = json_object(call);
     json_set_string(extra, "by", call->person->name);
     json_set_format(extra, "by_mention", "<@%s>", call->person->id);
-    if (!more_time(call->db, env, more, &call->actor, extra, err))
+    if (!matter_change_time(call->db, env, more, &call->actor, extra, err))
         return false;
     cJSON *view = view_of(call, env);
     answer(call,

@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "lifecycle/change_request.h"
 #include "lifecycle/pausing.h"
 #include "lifecycle/view.h"
 
@@ -30,7 +31,10 @@ static bool known_state(struct call *call, const char *state, struct error *err)
 #define LINE_COLUMNS                                                                               \
     "e.id, e.team, e.name, e.cluster, e.region, e.template, e.owner_workspace, e.owner_id, "       \
     "e.owner_name, e.state,"                                                                       \
-    " e.stuck, extract(epoch FROM e.expires_at)::bigint AS expires_at,"                            \
+    " e.stuck,"                                                                                    \
+    " (SELECT c.kind FROM change_requests c"                                                       \
+    "   WHERE c.environment = e.id AND c.state = 'pending') AS wanted, extract(epoch FROM "        \
+    "e.expires_at)::bigint AS expires_at,"                                                         \
     " extract(epoch FROM e.ended_at)::bigint AS ended_at, extract(epoch FROM now())::bigint AS "   \
     "now"
 
@@ -136,10 +140,12 @@ bool list_run(struct call *call, struct error *err)
         const struct template *template = template_find(call->app->templates, env.template);
         const char *title = template ? template->title : env.template;
         cJSON *line = view_line(&env, title);
+        const char *wanted = change_request_waits(rows_text(rows, i, "wanted"));
+        json_set_format(line, "wanted_words", *wanted ? "· :raised_hand: %s" : "%s", wanted);
         cJSON_AddItemToArray(items, line);
-        text = talloc_asprintf_append_buffer(text, "\n%s/%s %s, %s of %s", env.team, env.name,
-                                             json_string_or_empty(line, "state_word"), title,
-                                             env.owner_name);
+        text = talloc_asprintf_append_buffer(text, "\n%s/%s %s%s%s, %s of %s", env.team, env.name,
+                                             json_string_or_empty(line, "state_word"),
+                                             *wanted ? ", " : "", wanted, title, env.owner_name);
         shown++;
     }
     json_set(values, "items", items);

@@ -26,15 +26,6 @@ bool more_prepare(struct call *call, const struct more *more, struct error *err)
 bool more_ask(struct call *call, struct environment *env, const struct more *more,
               const struct team_use *use, struct error *err);
 
-/* So much more time for the locked environment, whoever decided it; extra as for lifecycle_take,
-   to which "more" is added. */
-bool more_time(struct db *db, struct environment *env, int64_t seconds,
-               const struct audit_actor *actor, cJSON *extra, struct error *err);
-
-/* A copy of the environment whose template allows so many nodes, where somebody has approved them;
-   call. */
-struct environment *more_widened(struct call *call, const struct environment *env, int64_t nodes);
-
 /* What is voted on, its environment locked after its team. ERROR_NOT_FOUND when that environment
    has no such change request. */
 bool more_matter(struct call *call, int64_t environment, int64_t change, struct matter *out,

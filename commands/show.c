@@ -9,23 +9,31 @@
 #include <string.h>
 #include <talloc.h>
 
-/* Whom a pending request waits for is known to Slack, which is asked before the transaction. What
-   goes wrong here run() says as well, or it shows one line less. */
+/* Whom a pending request, or change request, waits for is known to Slack, which is asked before the
+   transaction. What goes wrong here run() says as well, or it shows one line less. */
 bool show_prepare(struct call *call, struct error *err)
 {
     struct error ignored = {0};
     struct environment *env = NULL;
+    struct change_request *change = NULL;
     (void)err;
     bool found = db_begin(call->db, DB_READ_ONLY, &ignored) &&
-                 call_environment(call, ENVIRONMENT_READ, &env, &ignored);
+                 call_environment(call, ENVIRONMENT_READ, &env, &ignored) &&
+                 change_request_open(call, call->db, env->id, &change, &ignored);
     db_rollback(call->db);
-    if (!found || strcmp(env->state, "pending") != 0 ||
-        !call_may_or_owns(call, "get", env, &ignored))
+    if (!found || !call_may_or_owns(call, "get", env, &ignored))
         return true;
-    struct needed needed = {
-        .db = call->db, .web = call->tools->web, .people = call->app->people, .rules = call->rules};
+    struct needed needed = {.db = call->db,
+                            .web = call->tools->web,
+                            .people = call->app->people,
+                            .rules = call->rules,
+                            .change = {.templates = call->app->templates}};
+    const struct matter matter =
+        change ? matter_change(env, change, &needed.change) : matter_request(env);
     const char *names;
-    if (needed_names(call, &needed, env, &names, &ignored))
+    if (!matter.open)
+        return true;
+    if (needed_names(call, &needed, &matter, &names, &ignored))
         call->prepared = talloc_strdup(call, names);
     else
         log_info("who can still decide is not known now", "env", env->cluster, "error",
@@ -42,11 +50,13 @@ bool show_run(struct call *call, struct error *err)
     cJSON *view = view_read(call, call->db, env->id, err);
     if (!view)
         return false;
-    json_set_string(view, "deciders",
-                    call->prepared && strcmp(env->state, "pending") == 0 ? call->prepared : "");
     struct change_request *change;
     if (!change_request_open(call, call->db, env->id, &change, err))
         return false;
+    bool waits = change || strcmp(env->state, "pending") == 0;
+    json_set_string(view, "deciders", call->prepared && waits ? call->prepared : "");
+    if (change)
+        view_question(view, change->wait.question);
     json_set_string(view, "wanted",
                     change ? talloc_asprintf(call, "<@%s> has asked for %s. %s", change->user,
                                              change_request_words(change),

@@ -184,6 +184,17 @@ static bool no_right_to_break(const struct wish *wish, struct error *err)
                      why, wish->team);
 }
 
+static struct policy_question question_of(struct call *call, const struct wish *wish)
+{
+    return (struct policy_question){.rules = call->rules,
+                                    .people = call->app->people,
+                                    .web = call->tools->web,
+                                    .policy = &wish->policy,
+                                    .requesters = {call->person},
+                                    .team = wish->team,
+                                    .template = wish->template->name};
+}
+
 /* Whose enrolment matters: those who could approve it, where the rules name each by id. */
 static bool find_approvers(struct call *call, struct wish *wish, struct error *err)
 {
@@ -196,8 +207,8 @@ static bool find_approvers(struct call *call, struct wish *wish, struct error *e
         if (strcmp(*named, "Group system:authenticated") == 0)
             return true;
     const char **ids;
-    if (!policy_approvers(call, call->rules, call->app->people, call->tools->web, &wish->policy,
-                          call->person, team, name, &ids, err))
+    const struct policy_question question = question_of(call, wish);
+    if (!policy_approvers(call, &question, &ids, err))
         return false;
     for (const char **id = ids; *id; id++)
         if (strchr(*id, '@'))
@@ -253,9 +264,8 @@ bool wish_judge(struct call *call, struct wish *wish, struct error *err)
         wish->break_glass = false; /* nothing is in the way of it */
     if (wish->automatic || wish->break_glass)
         return true;
-    if (!policy_anybody(call, call->rules, call->app->people, call->tools->web, &wish->policy,
-                        call->person, wish->team, t->name, &wish->who, err) ||
-        !find_approvers(call, wish, err))
+    const struct policy_question question = question_of(call, wish);
+    if (!policy_anybody(call, &question, &wish->who, err) || !find_approvers(call, wish, err))
         return false;
     if (wish->policy.count > 1)
         wish->who = talloc_asprintf(call, "%d of %s", wish->policy.count, wish->who);

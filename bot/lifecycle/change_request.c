@@ -1,8 +1,9 @@
 #include "lifecycle/change_request.h"
 
 #include "lifecycle/place.h"
-#include "lifecycle/say.h"
+#include "lifecycle/states.h"
 #include "lifecycle/view.h"
+#include "lifecycle/waiting.h"
 #include "store/audit.h"
 
 #include <inttypes.h>
@@ -18,6 +19,14 @@ char *change_request_place(const void *ctx, const struct change_request *request
 const char *change_request_words(const struct change_request *request)
 {
     return strcmp(request->kind, "extend") == 0 ? "more time" : "more nodes";
+}
+
+const char *change_request_waits(const char *kind)
+{
+    if (!kind)
+        return "";
+    return strcmp(kind, "extend") == 0 ? "more time waits for approval"
+                                       : "more nodes wait for approval";
 }
 
 static cJSON *request_json(const struct change_request *request)
@@ -39,12 +48,20 @@ void change_request_end(struct db *db, const struct environment *env,
 {
     request->state = state;
     change_request_write(db, request);
-    say_redraw(db, env, change_request_place(request, request));
-    if (!name)
-        return;
-    cJSON *values = extra ? json_own(request, cJSON_Duplicate(extra, true)) : json_object(request);
-    json_set(values, "request", request_json(request));
-    say(db, env, "thread", name, values);
+    waiting_redraw(db, env, request);
+    if (name)
+        waiting_tell_requester(db, env, request, name, extra);
+}
+
+void change_request_values(cJSON *view, const char *team, const char *name,
+                           const struct change_request *request)
+{
+    json_set(view, "request", request_json(request));
+    json_set(view, "tally", cJSON_Duplicate(request->tally, true));
+    json_set_format(view, "subject", "*%s* for *%s/%s*", change_request_words(request), team, name);
+    json_set_string(view, "asker_name", request->name);
+    json_set_format(view, "asker_mention", "<@%s>", request->user);
+    view_question(view, strcmp(request->state, "pending") == 0 ? request->wait.question : NULL);
 }
 
 /* What the card says once it is over. */
@@ -90,8 +107,8 @@ bool change_request_view(const void *ctx, struct db *db, const char *place, cJSO
     if (!request)
         return error_set(err, ERROR_NOT_FOUND, "There is no change request at %s.", place);
     const cJSON *quota = json_at(request->tally, "quota");
-    json_set(view, "request", request_json(request));
-    json_set(view, "tally", cJSON_Duplicate(request->tally, true));
+    change_request_values(view, json_string_or_empty(view, "team"),
+                          json_string_or_empty(view, "name"), request);
     json_set(view, "quota", quota ? cJSON_Duplicate(quota, true) : cJSON_CreateNull());
     json_set_format(view, "button", "%" PRId64 ".%d.%" PRId64, request->environment,
                     request->revision, request->id);
@@ -99,6 +116,23 @@ bool change_request_view(const void *ctx, struct db *db, const char *place, cJSO
                   strcmp(request->state, "pending") == 0);
     add_decision(view, request);
     return true;
+}
+
+static void take_step(struct db *db, struct environment *env, struct change_request *request)
+{
+    const struct waiting waiting = waiting_of(env, request);
+    enum waiting_step step = waiting_step(&waiting, &lifecycle_rules);
+    bool runs = env->expires_at && !env->ended_at && strcmp(env->state, "deleting") != 0;
+    if (runs && step == WAITING_NOTHING) {
+        waiting_write(db, env, request); /* it moved, or an older envbot asked for it */
+    } else if (runs && step == WAITING_ESCALATE) {
+        waiting_escalate(db, env, request);
+    } else {
+        change_request_end(db, env, request, runs ? "lapsed" : "over",
+                           runs ? "change-lapsed" : NULL, NULL);
+        audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "change-lapsed", env->state, env->state,
+                  NULL);
+    }
 }
 
 bool change_request_tick(struct db *db, bool *found, struct error *err)
@@ -112,11 +146,7 @@ bool change_request_tick(struct db *db, bool *found, struct error *err)
         ok = environment_by_id(ctx, db, request->environment, ENVIRONMENT_LOCK, &env, err) &&
              change_request_by_id(ctx, db, request->id, &request, err);
     if (ok && env && strcmp(request->state, "pending") == 0) {
-        bool runs = env->expires_at && !env->ended_at && strcmp(env->state, "deleting") != 0;
-        change_request_end(db, env, request, runs ? "lapsed" : "over",
-                           runs ? "change-lapsed" : NULL, NULL);
-        audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "change-lapsed", env->state, env->state,
-                  NULL);
+        take_step(db, env, request);
         *found = true;
     }
     ok = ok && db_commit(db, err);

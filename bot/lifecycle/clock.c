@@ -8,18 +8,12 @@
 #include <string.h>
 #include <talloc.h>
 
-static enum event waiting_event(const struct environment *env)
-{
-    time_t escalates = waiting_escalates_at(env, &lifecycle_rules);
-    if (waiting_lapses_at(env, &lifecycle_rules) <= env->now)
-        return EVENT_LAPSE;
-    return escalates && escalates <= env->now ? EVENT_ESCALATE : EVENT_COUNT;
-}
-
 enum event clock_event(const struct environment *env)
 {
+    const struct waiting waiting = waiting_of(env, NULL);
     if (strcmp(env->state, "pending") == 0)
-        return waiting_event(env);
+        return waiting_step(&waiting, &lifecycle_rules) == WAITING_LAPSE ? EVENT_LAPSE
+                                                                         : EVENT_COUNT;
     if (!state_runs(env->state))
         return EVENT_COUNT;
     if (env->expires_at <= env->now)
@@ -35,6 +29,19 @@ static void look_again_later(struct db *db, const struct environment *env)
     snprintf(due, sizeof due, "%lld", (long long)at);
     db_send(db, "UPDATE environments SET due_at = to_timestamp($2::double precision) WHERE id = $1",
             P(id, at ? due : NULL));
+}
+
+/* Its state stays what it is. */
+static void wait_on(struct db *db, struct environment *env)
+{
+    const struct waiting waiting = waiting_of(env, NULL);
+    bool pending = strcmp(env->state, "pending") == 0;
+    if (pending && waiting_step(&waiting, &lifecycle_rules) == WAITING_ESCALATE) {
+        waiting_escalate(db, env, NULL);
+        log_info("due", "env", env->cluster, "event", "escalate");
+    } else {
+        look_again_later(db, env);
+    }
 }
 
 /* One due environment that nobody else has locked; *found false when there is none. */
@@ -62,10 +69,8 @@ static bool take_one(void *ctx, struct db *db, const struct template_set *templa
         return schedule_turn(db, templates, env->id, err);
     }
     if (event == EVENT_COUNT)
-        look_again_later(db, env);
-    else if (!(event == EVENT_ESCALATE
-                   ? waiting_escalate(db, env, err)
-                   : lifecycle_take(db, env, event, &AUDIT_ENVBOT, NULL, err))) {
+        wait_on(db, env);
+    else if (!lifecycle_take(db, env, event, &AUDIT_ENVBOT, NULL, err)) {
         db_rollback(db);
         return false;
     }

@@ -65,8 +65,6 @@ void say(struct db *db, const struct environment *env, const char *place, const 
 void say_redraw(struct db *db, const struct environment *env, const char *place)
 {
     add_row(db, "redraw", env, place, place_read(place).kind, "{}");
-    if (strcmp(place, "card") == 0 && env->escalated_at)
-        add_row(db, "redraw", env, "card-escalated", "card", "{}");
 }
 
 void say_mail(struct db *db, const struct environment *env, const char *name, const cJSON *extra)

@@ -8,9 +8,9 @@
    (may be NULL), posted once at `place`: "operators", or a thread (lifecycle/place.h). */
 void say(struct db *db, const struct environment *env, const char *place, const char *name,
          const cJSON *extra);
-/* A message of the environment is out of date ("message", "card", …: lifecycle/place.h); with the
-   card its copy is, where it was escalated. Several waiting redraws of one message are one. The
-   first redraw posts it. */
+/* A message of the environment is out of date ("message", …: lifecycle/place.h; cards are
+   waiting_redraw()'s). Several waiting redraws of one message are one. The first redraw posts it.
+ */
 void say_redraw(struct db *db, const struct environment *env, const char *place);
 /* To one person alone: ephemeral in channel, or a direct message when they are not in it (channel
    NULL: a direct message). Dropped after ten minutes. env may be NULL. Where values has a

@@ -27,7 +27,6 @@ const struct transition transitions[] = {
     {"pending",   EVENT_DENY,          "denied",    NULL,     "denied",      NULL,       NULL,      true,  true},
     {"pending",   EVENT_WITHDRAW,      "withdrawn", NULL,     "withdrawn",   NULL,       NULL,      true,  true},
     {"pending",   EVENT_LAPSE,         "lapsed",    NULL,     "lapsed",      NULL,       NULL,      true,  true},
-    {"pending",   EVENT_ESCALATE,      "pending",   NULL,     "escalated",   NULL,       NULL,      true,  false},
     {"queued",    EVENT_START,         "creating",  NULL,     NULL,          NULL,       NULL,      false, false},
     {"creating",  EVENT_START,         "creating",  NULL,     NULL,          NULL,       NULL,      false, false},
     {"queued",    EVENT_DELETE,        "deleting",  "delete", "deleting",    NULL,       NULL,      false, false},
@@ -91,7 +90,6 @@ static const char *const event_names[EVENT_COUNT] = {
     [EVENT_STUCK] = "stuck",
     [EVENT_GONE] = "gone",
     [EVENT_RETRY] = "retry",
-    [EVENT_ESCALATE] = "escalate",
     [EVENT_BREAK_GLASS] = "break-glass",
     [EVENT_SCALE] = "scale",
     [EVENT_SCALED] = "scaled",
@@ -187,9 +185,6 @@ static void set_times(struct environment *env, const struct transition *step, bo
     case EVENT_BREAK_GLASS:
         env->decided_at = env->now;
         break;
-    case EVENT_ESCALATE:
-        env->escalated_at = env->now;
-        break;
     case EVENT_START:
         if (!env->started_at)
             env->started_at = env->now;
@@ -264,8 +259,7 @@ static void write_row(struct db *db, const struct environment *env)
             " expires_at = to_timestamp($9::double precision),"
             " ended_at = to_timestamp($10::double precision),"
             " warned_seconds = $11::bigint, due_at = to_timestamp($12::double precision),"
-            " plan = $13::jsonb, seen = $14::jsonb, tally = $15::jsonb,"
-            " escalated_at = to_timestamp($16::double precision)"
+            " plan = $13::jsonb, seen = $14::jsonb, tally = $15::jsonb"
             " WHERE id = $1",
             P(talloc_asprintf(tmp, "%" PRId64, env->id), env->state, env->cause,
               env->stuck ? "t" : "f", talloc_asprintf(tmp, "%" PRId64, env->ttl_seconds),
@@ -275,7 +269,7 @@ static void write_row(struct db *db, const struct environment *env)
               env->warned_seconds ? talloc_asprintf(tmp, "%" PRId64, env->warned_seconds) : NULL,
               seconds(tmp, env->due_at), env->plan ? json_text(tmp, env->plan) : NULL,
               env->seen ? json_text(tmp, env->seen) : NULL,
-              env->tally ? json_text(tmp, env->tally) : NULL, seconds(tmp, env->escalated_at)));
+              env->tally ? json_text(tmp, env->tally) : NULL));
     talloc_free(tmp);
 }
 
@@ -310,7 +304,7 @@ static void tell(struct db *db, const struct environment *env, const struct tran
         trouble_say(db, env);
     }
     if (step->redraw_card)
-        say_redraw(db, env, "card");
+        waiting_redraw(db, env, NULL);
     if (env->break_glass && strcmp(step->from, step->to) != 0)
         say_redraw(db, env, "review");
     if (step->mail)
@@ -369,9 +363,10 @@ bool lifecycle_request(struct db *db, struct environment *env, enum event event,
     const struct transition *step = transition_find("", event);
     env->state = step->to;
     env->created_at = env->now = 0; /* not known yet: due is counted from then */
+    const struct waiting waiting = waiting_of(env, NULL);
     bool waits = strcmp(env->state, "pending") == 0;
     if (!environment_insert(db, env, lifecycle_due(env, &lifecycle_rules),
-                            waits ? waiting_remind_at(env, &lifecycle_rules) : 0, err))
+                            waits ? waiting_remind_at(&waiting, &lifecycle_rules) : 0, err))
         return false;
     set_times(env, step, &env->stuck);
     follow(db, env, step, actor, extra);

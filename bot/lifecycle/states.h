@@ -16,7 +16,6 @@ enum event {
     EVENT_DENY,
     EVENT_WITHDRAW,
     EVENT_LAPSE,         /* nobody decided in time */
-    EVENT_ESCALATE,      /* nobody decided yet: the card is shown in a second channel too */
     EVENT_START,         /* a job process began to create */
     EVENT_READY,         /* the cluster was seen to be there */
     EVENT_TRY_AGAIN,     /* a creation or a change failed in a way that is worth another try by

@@ -46,7 +46,8 @@ time_t lifecycle_due(const struct environment *env, const struct lifecycle_rules
         return 0;
     if (state_runs(env->state))
         return with_turn(env, next_warning_or_end(env, rules));
-    return strcmp(env->state, "pending") == 0 ? waiting_due(env, rules) : 0;
+    const struct waiting waiting = waiting_of(env, NULL);
+    return strcmp(env->state, "pending") == 0 ? waiting_due(&waiting, rules) : 0;
 }
 
 int64_t lifecycle_warning_known(const struct environment *env, const struct lifecycle_rules *rules)

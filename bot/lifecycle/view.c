@@ -263,17 +263,24 @@ static void add_tally(cJSON *view, const struct environment *env)
         json_set_format(view, "outcome", "It %s.", json_string_or_empty(view, "state_word"));
 }
 
+void view_question(cJSON *view, const cJSON *question)
+{
+    json_set_format(view, "question_words", question ? "%s asks: “%s”" : "%s%s",
+                    json_string_or_empty(question, "by"), json_string_or_empty(question, "text"));
+    json_set(view, "question", question ? cJSON_Duplicate(question, true) : cJSON_CreateNull());
+}
+
 /* What goes on while nobody has decided. */
 static void add_waiting(cJSON *view, const struct environment *env)
 {
-    bool open = env->question && strcmp(env->state, "pending") == 0;
-    view_moment(view, "lapses",
-                strcmp(env->state, "pending") == 0 ? waiting_lapses_at(env, &lifecycle_rules) : 0,
+    const struct waiting waiting = waiting_of(env, NULL);
+    bool pending = strcmp(env->state, "pending") == 0;
+    view_moment(view, "lapses", pending ? waiting_lapses_at(&waiting, &lifecycle_rules) : 0,
                 env->now);
-    json_set_format(view, "question_words", open ? "%s asks: “%s”" : "%s%s",
-                    open ? json_string_or_empty(env->question, "by") : "",
-                    open ? json_string_or_empty(env->question, "text") : "");
-    json_set(view, "question", open ? cJSON_Duplicate(env->question, true) : cJSON_CreateNull());
+    view_question(view, pending ? env->wait.question : NULL);
+    json_set_format(view, "subject", "*%s/%s*", env->team, env->name);
+    json_set_string(view, "asker_name", env->owner_name);
+    json_set_format(view, "asker_mention", "<@%s>", env->owner_id);
     json_set_string(view, "escalate_channel",
                     json_string_or_empty(env->template_copy, "approval.escalate.channel"));
 }

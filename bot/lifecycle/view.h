@@ -26,8 +26,9 @@ extern const char *view_command;
    make sense, message_link (permalink, or ""), command, break_glass, review: {word ("seen" or
    "ended"), title (the word, as a sentence begins), by, mention, when: a moment} or null,
    glass_words (a sentence, or ""); can.review and can.end, lapses: a moment, or null where nothing
-   waits, question: the open one {id, by, mention, text} or null, question_words ("approver asks:
-   …", or ""), escalate_channel (the policy's, or "") */
+   waits, subject ("*payments/demo*", raw: what is to be decided), asker_name, asker_mention: whose
+   wish that is, question: the open one {id, by, mention, text} or null, question_words ("approver
+   asks: …", or ""), escalate_channel (the policy's, or "") */
 cJSON *view_of(const void *ctx, const struct environment *env);
 
 /* What a line of a list says, for its template's holes; the caller's to free: id, team, name,
@@ -37,6 +38,9 @@ cJSON *view_line(const struct environment *env, const char *title);
 
 /* view[key]: a moment {unix, text, slack, left}, or null where at is 0. */
 void view_moment(cJSON *view, const char *key, time_t at, time_t now);
+
+/* The view's question and question_words: the open one's, NULL: none is. */
+void view_question(cJSON *view, const cJSON *question);
 
 /* Reads the environment (and its messages' permalink) and makes the view; NULL on error. */
 cJSON *view_read(const void *ctx, struct db *db, int64_t environment, struct error *err);

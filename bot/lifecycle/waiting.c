@@ -2,8 +2,10 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "lifecycle/change_request.h"
 #include "lifecycle/say.h"
 #include "lifecycle/states.h"
+#include "lifecycle/view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,31 +20,39 @@ static int64_t length(const cJSON *node)
     return cJSON_IsString(node) && duration_parse(node->valuestring, &seconds, NULL) ? seconds : 0;
 }
 
-int64_t waiting_lapse(const struct environment *env, const struct lifecycle_rules *rules)
+struct waiting waiting_of(const struct environment *env, const struct change_request *change)
 {
-    int64_t lapse = length(json_at(env->template_copy, "approval.lapse"));
+    return (struct waiting){.template_copy = env->template_copy,
+                            .wait = change ? &change->wait : &env->wait,
+                            .since = change ? change->created_at : env->created_at,
+                            .now = change ? change->now : env->now};
+}
+
+int64_t waiting_lapse(const struct waiting *waiting, const struct lifecycle_rules *rules)
+{
+    int64_t lapse = length(json_at(waiting->template_copy, "approval.lapse"));
     return lapse ? lapse : rules->request_lapses;
 }
 
-time_t waiting_moment(const struct environment *env, const struct lifecycle_rules *rules,
+time_t waiting_moment(const struct waiting *waiting, const struct lifecycle_rules *rules,
                       int64_t seconds)
 {
-    time_t at = env->created_at + (time_t)(seconds + env->paused_seconds);
-    bool stands = env->question && json_true(env->question, "pauses");
-    if (stands && at > (time_t)json_integer(env->question, "asked", 0))
-        at += (time_t)waiting_lapse(env, rules);
+    time_t at = waiting->since + (time_t)(seconds + waiting->wait->paused_seconds);
+    bool stands = waiting->wait->question && json_true(waiting->wait->question, "pauses");
+    if (stands && at > (time_t)json_integer(waiting->wait->question, "asked", 0))
+        at += (time_t)waiting_lapse(waiting, rules);
     return at;
 }
 
-time_t waiting_lapses_at(const struct environment *env, const struct lifecycle_rules *rules)
+time_t waiting_lapses_at(const struct waiting *waiting, const struct lifecycle_rules *rules)
 {
-    return waiting_moment(env, rules, waiting_lapse(env, rules));
+    return waiting_moment(waiting, rules, waiting_lapse(waiting, rules));
 }
 
-time_t waiting_escalates_at(const struct environment *env, const struct lifecycle_rules *rules)
+time_t waiting_escalates_at(const struct waiting *waiting, const struct lifecycle_rules *rules)
 {
-    int64_t after = length(json_at(env->template_copy, "approval.escalate.after"));
-    return after && !env->escalated_at ? waiting_moment(env, rules, after) : 0;
+    int64_t after = length(json_at(waiting->template_copy, "approval.escalate.after"));
+    return after && !waiting->wait->escalated_at ? waiting_moment(waiting, rules, after) : 0;
 }
 
 static int by_length(const void *a, const void *b)
@@ -52,164 +62,259 @@ static int by_length(const void *a, const void *b)
 }
 
 /* Those that come before the lapse, the first one first. */
-static int reminders(const struct environment *env, const struct lifecycle_rules *rules,
+static int reminders(const struct waiting *waiting, const struct lifecycle_rules *rules,
                      int64_t after[WAITING_REMINDERS_MOST])
 {
     int count = 0;
     const cJSON *each;
-    cJSON_ArrayForEach (each, json_at(env->template_copy, "approval.remind")) {
+    cJSON_ArrayForEach (each, json_at(waiting->template_copy, "approval.remind")) {
         int64_t seconds = length(each);
-        if (seconds && seconds < waiting_lapse(env, rules) && count < WAITING_REMINDERS_MOST)
+        if (seconds && seconds < waiting_lapse(waiting, rules) && count < WAITING_REMINDERS_MOST)
             after[count++] = seconds;
     }
     qsort(after, (size_t)count, sizeof *after, by_length);
     return count;
 }
 
-time_t waiting_remind_at(const struct environment *env, const struct lifecycle_rules *rules)
+time_t waiting_remind_at(const struct waiting *waiting, const struct lifecycle_rules *rules)
 {
     int64_t after[WAITING_REMINDERS_MOST];
-    int count = reminders(env, rules, after);
-    return env->reminded < count ? waiting_moment(env, rules, after[env->reminded]) : 0;
+    int count = reminders(waiting, rules, after);
+    return waiting->wait->reminded < count
+               ? waiting_moment(waiting, rules, after[waiting->wait->reminded])
+               : 0;
 }
 
-int waiting_reminders_over(const struct environment *env, const struct lifecycle_rules *rules)
+int waiting_reminders_over(const struct waiting *waiting, const struct lifecycle_rules *rules)
 {
     int64_t after[WAITING_REMINDERS_MOST];
-    int count = reminders(env, rules, after), over = 0;
-    while (over < count && waiting_moment(env, rules, after[over]) <= env->now)
+    int count = reminders(waiting, rules, after), over = 0;
+    while (over < count && waiting_moment(waiting, rules, after[over]) <= waiting->now)
         over++;
     return over;
 }
 
-time_t waiting_due(const struct environment *env, const struct lifecycle_rules *rules)
+time_t waiting_due(const struct waiting *waiting, const struct lifecycle_rules *rules)
 {
-    time_t lapses = waiting_lapses_at(env, rules), escalates = waiting_escalates_at(env, rules);
+    time_t lapses = waiting_lapses_at(waiting, rules),
+           escalates = waiting_escalates_at(waiting, rules);
     return escalates && escalates < lapses ? escalates : lapses;
 }
 
-void waiting_tell_approvers(struct db *db, const struct environment *env, const char *name,
-                            const cJSON *extra)
+enum waiting_step waiting_step(const struct waiting *waiting, const struct lifecycle_rules *rules)
 {
-    say(db, env, "card-thread", name, extra);
-    if (env->escalated_at)
-        say(db, env, "card-escalated-thread", name, extra);
+    time_t escalates = waiting_escalates_at(waiting, rules);
+    if (waiting_lapses_at(waiting, rules) <= waiting->now)
+        return WAITING_LAPSE;
+    return escalates && escalates <= waiting->now ? WAITING_ESCALATE : WAITING_NOTHING;
 }
 
-bool waiting_escalate(struct db *db, struct environment *env, struct error *err)
+/* ---- what is said of it ---- */
+
+const char *waiting_card(const void *ctx, const struct change_request *change)
 {
-    if (!lifecycle_take(db, env, EVENT_ESCALATE, &AUDIT_ENVBOT, NULL, err))
-        return false;
-    say(db, env, "card-thread", "escalated", NULL);
-    return true;
+    return change ? change_request_place(ctx, change) : "card";
 }
 
-/* What the row says of its waiting. */
-static void write_waiting(struct db *db, struct environment *env)
+static struct wait *wait_of(struct environment *env, struct change_request *change)
+{
+    return change ? &change->wait : &env->wait;
+}
+
+static bool is_escalated(const struct environment *env, const struct change_request *change)
+{
+    return (change ? &change->wait : &env->wait)->escalated_at != 0;
+}
+
+void waiting_redraw(struct db *db, const struct environment *env,
+                    const struct change_request *change)
 {
     void *tmp = talloc_new(NULL);
-    time_t remind = waiting_remind_at(env, &lifecycle_rules);
-    env->due_at = waiting_due(env, &lifecycle_rules);
-    db_send(db,
-            "UPDATE environments SET question = $2::jsonb, paused_seconds = $3::bigint,"
-            " reminded = $4::integer, due_at = to_timestamp($5::double precision),"
-            " remind_at = to_timestamp($6::double precision) WHERE id = $1",
-            P(talloc_asprintf(tmp, "%" PRId64, env->id),
-              env->question ? json_text(tmp, env->question) : NULL,
-              talloc_asprintf(tmp, "%" PRId64, env->paused_seconds),
-              talloc_asprintf(tmp, "%d", env->reminded),
-              talloc_asprintf(tmp, "%" PRId64, (int64_t)env->due_at),
-              remind ? talloc_asprintf(tmp, "%" PRId64, (int64_t)remind) : NULL));
+    const char *card = waiting_card(tmp, change);
+    say_redraw(db, env, card);
+    if (is_escalated(env, change))
+        say_redraw(db, env, talloc_asprintf(tmp, "%s-escalated", card));
     talloc_free(tmp);
 }
 
-bool waiting_remind(struct db *db, struct environment *env, const char *mentions)
+cJSON *waiting_values(const void *ctx, const struct environment *env,
+                      const struct change_request *change, const cJSON *extra)
 {
-    int over = waiting_reminders_over(env, &lifecycle_rules);
-    bool due = over > env->reminded;
-    env->reminded = due ? over : env->reminded;
-    write_waiting(db, env);
+    const struct waiting waiting = waiting_of(env, change);
+    cJSON *values = json_object(ctx);
+    if (change) {
+        change_request_values(values, env->team, env->name, change);
+        view_moment(values, "lapses", waiting_lapses_at(&waiting, &lifecycle_rules), waiting.now);
+    }
+    const cJSON *each;
+    cJSON_ArrayForEach (each, extra)
+        json_set(values, each->string, cJSON_Duplicate(each, true));
+    return values;
+}
+
+void waiting_tell_requester(struct db *db, const struct environment *env,
+                            const struct change_request *change, const char *name,
+                            const cJSON *extra)
+{
+    void *tmp = talloc_new(NULL);
+    say(db, env, "thread", name, waiting_values(tmp, env, change, extra));
+    talloc_free(tmp);
+}
+
+void waiting_tell_approvers(struct db *db, const struct environment *env,
+                            const struct change_request *change, const char *name,
+                            const cJSON *extra)
+{
+    void *tmp = talloc_new(NULL);
+    const char *card = waiting_card(tmp, change);
+    const cJSON *values = waiting_values(tmp, env, change, extra);
+    say(db, env, talloc_asprintf(tmp, "%s-thread", card), name, values);
+    if (is_escalated(env, change))
+        say(db, env, talloc_asprintf(tmp, "%s-escalated-thread", card), name, values);
+    talloc_free(tmp);
+}
+
+/* ---- what happens to it ---- */
+
+void waiting_write(struct db *db, struct environment *env, const struct change_request *change)
+{
+    const struct waiting waiting = waiting_of(env, change);
+    const struct wait_times times = {.due = waiting_due(&waiting, &lifecycle_rules),
+                                     .remind = waiting_remind_at(&waiting, &lifecycle_rules),
+                                     .lapses = waiting_lapses_at(&waiting, &lifecycle_rules)};
+    if (change) {
+        wait_write_change(db, change->id, &change->wait, &times);
+        return;
+    }
+    env->due_at = times.due;
+    wait_write_request(db, env->id, &env->wait, &times);
+}
+
+void waiting_escalate(struct db *db, struct environment *env, struct change_request *change)
+{
+    waiting_tell_approvers(db, env, change, "escalated", NULL);
+    wait_of(env, change)->escalated_at = waiting_of(env, change).now;
+    waiting_write(db, env, change);
+    audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "escalate", env->state, env->state, NULL);
+    waiting_tell_requester(db, env, change, "escalated", NULL);
+    waiting_redraw(db, env, change);
+}
+
+bool waiting_remind(struct db *db, struct environment *env, struct change_request *change,
+                    const char *mentions)
+{
+    const struct waiting waiting = waiting_of(env, change);
+    struct wait *wait = wait_of(env, change);
+    int over = waiting_reminders_over(&waiting, &lifecycle_rules);
+    bool due = over > wait->reminded;
+    wait->reminded = due ? over : wait->reminded;
+    waiting_write(db, env, change);
     if (!due)
         return false;
-    cJSON *extra = json_object(env);
+    void *tmp = talloc_new(NULL);
+    cJSON *extra = json_object(tmp);
     json_set_string(extra, "names", mentions);
     audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "remind", env->state, env->state, extra);
-    say(db, env, "card-thread", "reminder", extra);
+    say(db, env, talloc_asprintf(tmp, "%s-thread", waiting_card(tmp, change)), "reminder",
+        waiting_values(tmp, env, change, extra));
+    talloc_free(tmp);
     return true;
 }
 
-static bool insert_question(struct db *db, struct environment *env, const struct audit_actor *actor,
+/* ---- a question, and its answer ---- */
+
+static bool insert_question(struct db *db, const struct environment *env,
+                            const struct change_request *change, const struct audit_actor *actor,
                             const char *question, int64_t *id, struct error *err)
 {
     void *tmp = talloc_new(NULL);
     struct rows *rows = db_query(
         tmp, db, err,
-        "INSERT INTO questions (environment, revision, workspace, user_id, user_name, question)"
-        " VALUES ($1::bigint, $2::integer, $3, $4, $5, $6) RETURNING id",
-        P(talloc_asprintf(tmp, "%" PRId64, env->id), talloc_asprintf(tmp, "%d", env->revision),
-          actor->workspace, actor->id, actor->name, question));
+        "INSERT INTO questions (environment, card, revision, workspace, user_id, user_name,"
+        " question) VALUES ($1::bigint, $2, $3::integer, $4, $5, $6, $7) RETURNING id",
+        P(text_number(tmp, env->id), waiting_card(tmp, change),
+          text_number(tmp, change ? change->revision : env->revision), actor->workspace, actor->id,
+          actor->name, question));
     if (rows)
         *id = rows_integer(rows, 0, "id", 0);
     talloc_free(tmp);
     return rows != NULL;
 }
 
-bool waiting_ask(struct db *db, struct environment *env, const struct audit_actor *actor,
-                 const char *question, struct error *err)
+static bool none_open(const struct wait *wait, struct error *err)
+{
+    if (!wait->question)
+        return true;
+    void *tmp = talloc_new(NULL);
+    error_set(err, ERROR_CONFLICT,
+              "%s has a question already that waits for its answer: “%s” Ask yours when that is "
+              "answered.",
+              text_mrkdwn(tmp, json_string_or_empty(wait->question, "by")),
+              text_mrkdwn(tmp, text_cut(tmp, json_string_or_empty(wait->question, "text"), 200)));
+    talloc_free(tmp);
+    return false;
+}
+
+bool waiting_ask(struct db *db, struct environment *env, struct change_request *change,
+                 const struct audit_actor *actor, const char *question, struct error *err)
 {
     int64_t id;
-    if (env->question)
-        return error_set(
-            err, ERROR_CONFLICT,
-            "%s has a question already that waits for its answer: “%s” Ask yours when that is "
-            "answered.",
-            text_mrkdwn(env, json_string_or_empty(env->question, "by")),
-            text_mrkdwn(env, text_cut(env, json_string_or_empty(env->question, "text"), 200)));
-    if (!insert_question(db, env, actor, question, &id, err))
+    struct wait *wait = wait_of(env, change);
+    if (!none_open(wait, err) || !insert_question(db, env, change, actor, question, &id, err))
         return false;
-    env->question = json_object(env);
-    json_set_number(env->question, "id", (double)id);
-    json_set_string(env->question, "by", actor->name);
-    json_set_format(env->question, "mention", "<@%s>", actor->id);
-    json_set_string(env->question, "text", question);
-    json_set_number(env->question, "asked", (double)env->now);
-    json_set_bool(env->question, "pauses", env->paused_seconds == 0);
-    write_waiting(db, env);
+    wait->question = json_object(env);
+    json_set_number(wait->question, "id", (double)id);
+    json_set_string(wait->question, "by", actor->name);
+    json_set_format(wait->question, "mention", "<@%s>", actor->id);
+    json_set_string(wait->question, "text", question);
+    json_set_number(wait->question, "asked", (double)waiting_of(env, change).now);
+    json_set_bool(wait->question, "pauses", wait->paused_seconds == 0);
+    waiting_write(db, env, change);
     cJSON *detail = json_object(env);
     json_set_string(detail, "question", question);
     audit_add(db, actor, env->id, env->team, "ask", env->state, env->state, detail);
-    waiting_tell_approvers(db, env, "asked", NULL);
-    say(db, env, "thread", "question", NULL);
-    say_redraw(db, env, "card");
+    waiting_tell_approvers(db, env, change, "asked", NULL);
+    waiting_tell_requester(db, env, change, "question", NULL);
+    waiting_redraw(db, env, change);
     return true;
 }
 
-void waiting_answer(struct db *db, struct environment *env, const struct audit_actor *actor,
-                    const char *answer)
+/* The question that is answered, for the messages that say so. */
+static cJSON *answered(struct environment *env, const struct wait *wait,
+                       const struct audit_actor *actor, const char *answer)
 {
     cJSON *extra = json_object(env);
-    cJSON *question = cJSON_Duplicate(env->question, true);
+    cJSON *question = cJSON_Duplicate(wait->question, true);
     /* It was read in full already; the answer must find its place beside it. */
     json_set_string(question, "text",
-                    text_cut(env, json_string_or_empty(env->question, "text"), 200));
+                    text_cut(env, json_string_or_empty(wait->question, "text"), 200));
     json_set(extra, "question", question);
     json_set_string(extra, "answer", answer);
     json_set_format(extra, "by_mention", "<@%s>", actor->id);
+    return extra;
+}
+
+void waiting_answer(struct db *db, struct environment *env, struct change_request *change,
+                    const struct audit_actor *actor, const char *answer)
+{
+    const struct waiting waiting = waiting_of(env, change);
+    struct wait *wait = wait_of(env, change);
+    const cJSON *extra = answered(env, wait, actor, answer);
     db_send(db,
             "UPDATE questions SET answer = $2, answered_at = now() WHERE id = $1::bigint"
             " AND answered_at IS NULL",
-            P(talloc_asprintf(env, "%" PRId64, json_integer(env->question, "id", 0)), answer));
-    if (json_true(env->question, "pauses")) {
-        int64_t stood = env->now - (time_t)json_integer(env->question, "asked", env->now);
-        int64_t most = waiting_lapse(env, &lifecycle_rules);
-        env->paused_seconds = stood < 1 ? 1 : stood > most ? most : stood;
+            P(text_number(env, json_integer(wait->question, "id", 0)), answer));
+    if (json_true(wait->question, "pauses")) {
+        int64_t stood = waiting.now - (time_t)json_integer(wait->question, "asked", waiting.now);
+        int64_t most = waiting_lapse(&waiting, &lifecycle_rules);
+        wait->paused_seconds = stood < 1 ? 1 : stood > most ? most : stood;
     }
-    env->question = NULL;
-    write_waiting(db, env);
+    wait->question = NULL;
+    waiting_write(db, env, change);
     cJSON *detail = json_object(env);
     json_set_string(detail, "answer", answer);
     audit_add(db, actor, env->id, env->team, "answer", env->state, env->state, detail);
-    waiting_tell_approvers(db, env, "answered", extra);
-    say(db, env, "thread", "answered", extra);
-    say_redraw(db, env, "card");
+    waiting_tell_approvers(db, env, change, "answered", extra);
+    waiting_tell_requester(db, env, change, "answered", extra);
+    waiting_redraw(db, env, change);
 }

@@ -7,9 +7,10 @@
 
 #define COLUMNS                                                                                    \
     "c.id, c.environment, c.kind, c.wanted, c.before, c.after, c.reason, c.workspace, c.user_id,"  \
-    " c.user_name, c.mail, c.state, c.revision, c.presented, c.tally,"                             \
-    " extract(epoch FROM c.decided_at)::bigint AS decided_at,"                                     \
-    " extract(epoch FROM now())::bigint AS now"
+    " c.user_name, c.mail, c.state, c.revision, c.presented, c.tally, " WAIT_COLUMNS(              \
+        "c") ", extract(epoch FROM c.created_at)::bigint AS created_at,"                           \
+             " extract(epoch FROM c.decided_at)::bigint AS decided_at,"                            \
+             " extract(epoch FROM now())::bigint AS now"
 
 /* The first row, with what it was read from let go; NULL rows: false. */
 static bool take(const void *ctx, struct rows *rows, struct change_request **out)
@@ -34,6 +35,8 @@ static bool take(const void *ctx, struct rows *rows, struct change_request **out
         request->revision = (int)rows_integer(rows, 0, "revision", 0);
         request->presented = rows_copy(request, rows, 0, "presented");
         request->tally = rows_json(request, rows, 0, "tally");
+        request->wait = wait_from_row(request, rows, 0);
+        request->created_at = (time_t)rows_integer(rows, 0, "created_at", 0);
         request->decided_at = (time_t)rows_integer(rows, 0, "decided_at", 0);
         request->now = (time_t)rows_integer(rows, 0, "now", 0);
     }
@@ -69,8 +72,8 @@ bool change_request_due(const void *ctx, struct db *db, struct change_request **
                 db_query(ctx, db, err,
                          "SELECT " COLUMNS " FROM change_requests c"
                          " JOIN environments e ON e.id = c.environment"
-                         " WHERE c.state = 'pending' AND (c.lapses_at <= now()"
-                         "  OR e.state NOT IN ('ready', 'changing', 'asleep'))"
+                         " WHERE c.state = 'pending' AND (c.due_at IS NULL"
+                         "  OR c.due_at <= now() OR e.state NOT IN ('ready', 'changing', 'asleep'))"
                          " ORDER BY c.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED",
                          P0),
                 out);
@@ -85,13 +88,16 @@ bool change_request_insert(struct db *db, struct change_request *request, int64_
         "INSERT INTO change_requests (environment, kind, wanted, before, after, reason,"
         " workspace, user_id, user_name, mail, presented, tally, lapses_at)"
         " VALUES ($1::bigint, $2, $3::bigint, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb,"
-        "  now() + make_interval(secs => $13::double precision)) RETURNING id",
+        "  now() + make_interval(secs => $13::double precision)) RETURNING id,"
+        " extract(epoch FROM created_at)::bigint AS now",
         P(text_number(tmp, request->environment), request->kind, text_number(tmp, request->wanted),
           request->before, request->after, request->reason, request->workspace, request->user,
           request->name, request->mail, request->presented, json_text(tmp, request->tally),
           text_number(tmp, lapse_seconds)));
-    if (rows)
+    if (rows) {
         request->id = rows_integer(rows, 0, "id", 0);
+        request->created_at = request->now = (time_t)rows_integer(rows, 0, "now", 0);
+    }
     request->revision = 1;
     request->state = "pending";
     talloc_free(tmp);

@@ -3,7 +3,7 @@
 #ifndef STORE_CHANGE_REQUESTS_H
 #define STORE_CHANGE_REQUESTS_H
 
-#include "store/db.h"
+#include "store/waits.h"
 
 #include <time.h>
 
@@ -20,7 +20,8 @@ struct change_request {
     int revision;
     const char *presented; /* the digest of what its cards show */
     cJSON *tally;
-    time_t decided_at, now;
+    struct wait wait; /* for its decision */
+    time_t created_at, decided_at, now;
 };
 
 /* By its number, or the open one of an environment; *out is NULL when there is none. It is locked
@@ -29,12 +30,14 @@ bool change_request_by_id(const void *ctx, struct db *db, int64_t id, struct cha
                           struct error *err);
 bool change_request_open(const void *ctx, struct db *db, int64_t environment,
                          struct change_request **out, struct error *err);
-/* One open request whose time is over or whose environment runs no more, with that environment's
-   row locked; *out is NULL when there is none that nobody else works on. In a transaction. */
+/* One open request whose time to be looked at has come or whose environment runs no more, with that
+   environment's row locked; *out is NULL when there is none that nobody else works on. In a
+   transaction. */
 bool change_request_due(const void *ctx, struct db *db, struct change_request **out,
                         struct error *err);
 
-/* Adds it; it lapses so many seconds from now. Sets its id. ERROR_CONFLICT when one is open. */
+/* Adds it; it lapses so many seconds from now. Sets its id and times. ERROR_CONFLICT when one is
+   open. */
 bool change_request_insert(struct db *db, struct change_request *request, int64_t lapse_seconds,
                            struct error *err);
 /* Queues writing its state, revision, digest, tally, before and after. Whatever is not pending is

@@ -44,10 +44,7 @@ struct environment *environment_from_row(const void *ctx, const struct rows *row
     env->ended_at = moment(rows, row, "ended_at");
     env->due_at = moment(rows, row, "due_at");
     env->warned_seconds = rows_integer(rows, row, "warned_seconds", 0);
-    env->reminded = (int)rows_integer(rows, row, "reminded", 0);
-    env->escalated_at = moment(rows, row, "escalated_at");
-    env->paused_seconds = rows_integer(rows, row, "paused_seconds", 0);
-    env->question = rows_json(env, rows, row, "question");
+    env->wait = wait_from_row(env, rows, row);
     env->break_glass = rows_true(rows, row, "break_glass");
     env->review = rows_json(env, rows, row, "review");
     env->nodes = (int)rows_integer(rows, row, "nodes", 0);

@@ -3,7 +3,7 @@
 #ifndef STORE_ENVIRONMENTS_H
 #define STORE_ENVIRONMENTS_H
 
-#include "store/db.h"
+#include "store/waits.h"
 
 #include <time.h>
 
@@ -28,11 +28,7 @@ struct environment {
     int64_t ttl_seconds;
     time_t created_at, decided_at, started_at, ready_at, expires_at, ended_at, due_at;
     int64_t warned_seconds; /* 0: no warning yet */
-    /* while it waits for a decision */
-    int reminded;           /* so many of the policy's reminders are over */
-    time_t escalated_at;    /* 0: its card stands in one channel */
-    int64_t paused_seconds; /* so long the clock stood still for a question that was answered */
-    cJSON *question;        /* the open one: {id, by, mention, text, asked, pauses}, else NULL */
+    struct wait wait;       /* for its decision */
     bool break_glass;       /* started without the approval that it needed */
     cJSON *review; /* what an approver said of that: {word: "seen" or "ended", by, mention, at},
                       else NULL */
@@ -77,11 +73,11 @@ bool environment_by_name(const void *ctx, struct db *db, const char *team, const
     "extract(epoch FROM e.ready_at) AS ready_at, "                                                 \
     "extract(epoch FROM e.expires_at) AS expires_at, "                                             \
     "extract(epoch FROM e.ended_at) AS ended_at, extract(epoch FROM e.due_at) AS due_at, "         \
-    "e.warned_seconds, e.reminded, extract(epoch FROM e.escalated_at) AS escalated_at, "           \
-    "e.paused_seconds, e.question, e.break_glass, e.review, e.nodes, e.vcpus, e.gpus, "            \
-    "e.hourly_usd, e.monthly_usd, e.change, e.awake, e.schedule, "                                 \
-    "extract(epoch FROM e.turn_at) AS turn_at, extract(epoch FROM e.until) AS until, "             \
-    "extract(epoch FROM now()) AS now, e.template_copy"
+    "e.warned_seconds, " WAIT_COLUMNS(                                                             \
+        "e") ", e.break_glass, e.review, e.nodes, e.vcpus, e.gpus, "                               \
+             "e.hourly_usd, e.monthly_usd, e.change, e.awake, e.schedule, "                        \
+             "extract(epoch FROM e.turn_at) AS turn_at, extract(epoch FROM e.until) AS until, "    \
+             "extract(epoch FROM now()) AS now, e.template_copy"
 struct environment *environment_from_row(const void *ctx, const struct rows *rows, int row);
 
 /* What a team holds and may hold. Limits are -1 where there is none. */

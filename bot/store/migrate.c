@@ -38,6 +38,7 @@ MIGRATION(018, "018_sweeps.sql");
 MIGRATION(019, "019_schedule.sql");
 MIGRATION(020, "020_change_requests.sql");
 MIGRATION(021, "021_until.sql");
+MIGRATION(022, "022_changes_wait.sql");
 
 static const struct {
     int version;
@@ -65,6 +66,7 @@ static const struct {
     {19, "schedule", migration_019},
     {20, "change_requests", migration_020},
     {21, "until", migration_021},
+    {22, "changes_wait", migration_022},
 };
 
 enum { MIGRATIONS = sizeof migrations / sizeof *migrations };

@@ -12,14 +12,14 @@ from test_life import actions, ask, in_thread, press
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def with_template(company, tmp_path, **sections):
+def with_template(company, tmp_path, more=None, **sections):
     folder = tmp_path / "templates"
     shutil.copytree(os.path.join(ROOT, "templates"), folder)
     path = folder / "environments" / "small.yaml"
     template = yaml.safe_load(path.read_text())
     template.update(sections)
     path.write_text(yaml.safe_dump(template, sort_keys=False))
-    return company(templates=str(folder))
+    return company(templates=str(folder), **(more or {}))
 
 
 def up(c, name, words=""):
@@ -42,6 +42,20 @@ def card(c, name, holds=lambda message: True):
         f"the card of the change of {name} is as wanted", 30)
 
 
+def change_waited(c, name, time):
+    """So long ago the open change was asked for: what it waits for comes nearer by what is new."""
+    c.database.query(
+        "WITH gone AS (SELECT r.id, r.created_at - now() + %s::interval AS step"
+        "  FROM change_requests r JOIN environments e ON e.id = r.environment"
+        "  WHERE e.name = %s AND r.state = 'pending')"
+        " UPDATE change_requests r SET created_at = created_at - step, due_at = due_at - step,"
+        "  lapses_at = lapses_at - step, remind_at = remind_at - step,"
+        "  escalated_at = escalated_at - step, question = CASE WHEN question IS NOT NULL THEN"
+        "   jsonb_set(question, '{asked}', to_jsonb(floor((question ->> 'asked')::numeric"
+        "    - extract(epoch FROM step)))) END"
+        " FROM gone WHERE r.id = gone.id RETURNING 1", time, name)
+
+
 def lives(c, name):
     row = c.environment_row(name)
     return int((row["expires_at"] - row["ready_at"]).total_seconds())
@@ -62,7 +76,7 @@ def test_more_time_than_the_template_gives_is_asked_for_and_voted_on(company):
     assert "more than demo has without another approval" in answer
     assert "can be approved by" in answer and "stays as it is" in answer
     channel, ts, shown = card(c, "demo")
-    assert channel == "C0PLAT" and actions(shown) == ["approve", "deny"]
+    assert channel == "C0PLAT" and actions(shown) == ["approve", "deny", "ask"]
     text = str(shown["blocks"])
     for part in ("*more time* for *payments/demo*", "<@U0DEV>", "*Now*", "*Then*", "3 days more",
                  "*load* test &lt;runs&gt; on"):
@@ -155,7 +169,7 @@ def test_what_needed_nobody_gets_no_more_nodes_without_a_vote(company):
     up(c, "late")
     ask(c, "U0DEV", "extend late 4d")
     card(c, "late", actions)
-    c.database.query("UPDATE change_requests SET lapses_at = now() WHERE state = 'pending' RETURNING 1")
+    change_waited(c, "late", "24 hours")
     in_thread(c, "late", "nobody decided in time on more time")
     shown = card(c, "late", lambda m: not actions(m))[2]
     assert "It lapsed" in str(shown["blocks"])
@@ -191,7 +205,7 @@ def test_votes_on_a_change_are_counted_taken_back_and_bound_as_those_on_a_reques
     private(c, "U0APPR3", "Nobody approves their own request")
     press(c, "U0APPR", channel, shown, "approve")
     shown = card(c, "demo", lambda m: "1 of 2: <@U0APPR> ✓" in str(m["blocks"]))[2]
-    assert actions(shown) == ["approve", "deny", "takeback"]
+    assert actions(shown) == ["approve", "deny", "ask", "takeback"]
     press(c, "U0APPR", channel, shown, "takeback")
     shown = card(c, "demo", lambda m: "takeback" not in actions(m))[2]
     number = requests(c, "demo")[0]["id"]

@@ -309,7 +309,7 @@ def test_reminders_come_once_each_and_name_who_is_still_needed(company, tmp_path
     assert reminders(c, "demo") == []
     waited(c, "demo", "61 minutes")
     _, first = said_under(c, "demo", "card", ":bell:")
-    for words in ("<@U0APPR>, <@U0APPR2> and <@U0APPR3>: *payments/demo* of developer",
+    for words in ("<@U0APPR>, <@U0APPR2> and <@U0APPR3>: *payments/demo*, asked for by developer",
                   "still waits for 2 of @platform-approvers", "It lapses <!date^"):
         assert words in first["text"], (words, first["text"])
 
@@ -381,7 +381,7 @@ def test_a_reminder_comes_in_time_when_slack_cannot_tell_who_is_needed(company, 
     waited(c, "demo", "2 hours")
     bot.start().wait_ready()
     _, told = said_under(c, "demo", "card", ":bell:")
-    assert told["text"].startswith(":bell: *payments/demo* of developer still waits for ")
+    assert told["text"].startswith(":bell: *payments/demo*, asked for by developer, still waits for ")
 
 
 def test_a_reminder_waits_a_little_for_slack_to_tell_who_is_needed(company, tmp_path):

@@ -144,17 +144,18 @@ static void test_reminders_come_one_after_the_other_and_none_after_the_lapse(voi
     (void)unused;
     cJSON *copy = cJSON_Parse(policy);
     struct environment env = waiting(copy);
+    struct waiting wait = waiting_of(&env, NULL);
     static const struct {
         int64_t seconds;
         int over;
     } table[] = {{0, 0}, {H - 1, 0}, {H, 1}, {4 * H - 1, 1}, {4 * H, 2}, {12 * H, 3}, {40 * H, 3}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        env.now = ASKED + table[i].seconds;
-        assert_int_equal(waiting_reminders_over(&env, &ever), table[i].over);
+        wait.now = ASKED + table[i].seconds;
+        assert_int_equal(waiting_reminders_over(&wait, &ever), table[i].over);
     }
     static const int64_t next[] = {ASKED + H, ASKED + 4 * H, ASKED + 12 * H, 0};
-    for (env.reminded = 0; env.reminded < 4; env.reminded++)
-        assert_int_equal(waiting_remind_at(&env, &ever), next[env.reminded]);
+    for (env.wait.reminded = 0; env.wait.reminded < 4; env.wait.reminded++)
+        assert_int_equal(waiting_remind_at(&wait, &ever), next[env.wait.reminded]);
     cJSON_Delete(copy);
 }
 
@@ -163,10 +164,11 @@ static void test_it_is_escalated_once_and_lapses_later(void **unused)
     (void)unused;
     cJSON *copy = cJSON_Parse(policy);
     struct environment env = waiting(copy);
-    assert_int_equal(waiting_escalates_at(&env, &ever), ASKED + 6 * H);
+    struct waiting wait = waiting_of(&env, NULL);
+    assert_int_equal(waiting_escalates_at(&wait, &ever), ASKED + 6 * H);
     assert_int_equal(lifecycle_due(&env, &ever), ASKED + 6 * H);
-    env.escalated_at = ASKED + 6 * H;
-    assert_int_equal(waiting_escalates_at(&env, &ever), 0);
+    env.wait.escalated_at = ASKED + 6 * H;
+    assert_int_equal(waiting_escalates_at(&wait, &ever), 0);
     assert_int_equal(lifecycle_due(&env, &ever), ASKED + 20 * H);
     cJSON_Delete(copy);
 }
@@ -176,22 +178,23 @@ static void test_the_clock_stands_still_while_a_question_is_open(void **unused)
     (void)unused;
     cJSON *copy = cJSON_Parse(policy);
     struct environment env = waiting(copy);
-    env.question = cJSON_CreateObject();
-    json_set_number(env.question, "asked", ASKED + 5 * H);
-    json_set_bool(env.question, "pauses", true);
+    struct waiting wait = waiting_of(&env, NULL);
+    env.wait.question = cJSON_CreateObject();
+    json_set_number(env.wait.question, "asked", ASKED + 5 * H);
+    json_set_bool(env.wait.question, "pauses", true);
     /* What was due before stays due; the rest waits, at most as long again as it may wait. */
-    assert_int_equal(waiting_moment(&env, &ever, 4 * H), ASKED + 4 * H);
-    assert_int_equal(waiting_escalates_at(&env, &ever), ASKED + 26 * H);
-    assert_int_equal(waiting_lapses_at(&env, &ever), ASKED + 40 * H);
+    assert_int_equal(waiting_moment(&wait, &ever, 4 * H), ASKED + 4 * H);
+    assert_int_equal(waiting_escalates_at(&wait, &ever), ASKED + 26 * H);
+    assert_int_equal(waiting_lapses_at(&wait, &ever), ASKED + 40 * H);
     /* A later question stops it no more. */
-    json_set_bool(env.question, "pauses", false);
-    env.paused_seconds = 2 * H;
-    assert_int_equal(waiting_lapses_at(&env, &ever), ASKED + 22 * H);
-    cJSON_Delete(env.question);
+    json_set_bool(env.wait.question, "pauses", false);
+    env.wait.paused_seconds = 2 * H;
+    assert_int_equal(waiting_lapses_at(&wait, &ever), ASKED + 22 * H);
+    cJSON_Delete(env.wait.question);
     /* Answered: the time that it stood still is added to everything that was to come. */
-    env.question = NULL;
-    assert_int_equal(waiting_moment(&env, &ever, 12 * H), ASKED + 14 * H);
-    assert_int_equal(waiting_lapses_at(&env, &ever), ASKED + 22 * H);
+    env.wait.question = NULL;
+    assert_int_equal(waiting_moment(&wait, &ever, 12 * H), ASKED + 14 * H);
+    assert_int_equal(waiting_lapses_at(&wait, &ever), ASKED + 22 * H);
     cJSON_Delete(copy);
 }
 
