@@ -7,6 +7,7 @@ Exit code 0: nothing was wrong; 1: something was; its sentences say what, the fo
 """
 
 import argparse
+import collections
 import os
 import random
 import shutil
@@ -18,8 +19,10 @@ import psycopg2
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from asked import is_person  # noqa: E402
 from checker import Checker  # noqa: E402
-from people import Crowd, Journal, hire  # noqa: E402
+from hands import Journal  # noqa: E402
+from people import Crowd, hire  # noqa: E402
 from trouble import Trouble  # noqa: E402
 from world import World  # noqa: E402
 
@@ -72,7 +75,7 @@ def end_everything(world, journal, crowd, over):
     deadline = time.monotonic() + over
     while time.monotonic() < deadline:
         rows = world.ask("SELECT id, name, owner_id FROM environments WHERE ended_at IS NULL"
-                         " AND (stuck OR state IN ('ready', 'asleep')) ORDER BY id") or []
+                         " AND (stuck OR state IN ('ready', 'asleep', 'changing')) ORDER BY id") or []
         for row in rows:
             by_id[row["owner_id"]].type("delete", f"delete {row['name']}", environment=row["id"])
         left = wait_for_quiet(world, max(1, deadline - time.monotonic()))
@@ -111,6 +114,7 @@ def play(options, folder):
         trouble.stop()
         wrong += [f"driver: {broken}" for broken in crowd.broken + trouble.broken]
         world.wait_ready()
+        crowd.resume()
         left = wait_for_quiet(world, options.quiet)
         while not left and world.ask("SELECT FROM environments WHERE stuck AND ended_at IS NULL"):
             free_stuck(world, crowd)
@@ -155,9 +159,11 @@ def report(world, journal, trouble, checker, seconds):
     outcomes = {}
     for act in journal.acts:
         outcomes[act["outcome"]] = outcomes.get(act["outcome"], 0) + 1
+    done = collections.Counter(row["event"] for row in checker.audit if is_person(row))
     mails = checker.mails
     twice = len(mails) - len({Checker.mail_number(mail) for mail in mails})
     print(f"  {seconds:.0f} s; environments {states}; acts {outcomes}; troubles {trouble.count}")
+    print(f"  what people did {dict(done)}")
     print(f"  kills {trouble.kills}, {sum(trouble.kills.values())} in all; jobs taken over "
           f"{world.database.one('SELECT sum(greatest(attempts - 1, 0)) FROM jobs')}; eksctl beside one of "
           f"another machine {sum('beside' in c for c in checker.calls)}; mails {len(mails)}, of these "

@@ -9,23 +9,13 @@ import json
 import os
 
 import story
-from people import EXTENSION
+from acts import EXTENSION
+from asked import Asked, away
+from hands import said
 from world import FOREIGN, TAKEN, TEAMS
 
-# Of an answer like these nothing is kept: what comes again may be answered better.
-AWAY = ("at the moment", "cannot tell whether", "lost its database")
 
-
-def said(ack):
-    """What an ack says, as far as it is words."""
-    return json.dumps(ack, sort_keys=True) if ack else ""
-
-
-def away(ack):
-    return any(words in said(ack) for words in AWAY)
-
-
-class Checker:
+class Checker(Asked):
     def __init__(self, world, journal, over=False, under_way=False):
         """over: everything was to be deleted, nothing may be left. under_way: it goes on meanwhile, so
         only what must hold at any moment is looked at; may raise psycopg2's errors then."""
@@ -41,12 +31,14 @@ class Checker:
         self.environments = {row["id"]: row for row in ask(
             "SELECT *, extract(epoch FROM expires_at) AS ends, extract(epoch FROM ready_at) AS ready,"
             " extract(epoch FROM now()) AS now FROM environments ORDER BY id")}
-        self.decisions = ask("SELECT * FROM decisions")
+        self.decisions = ask("SELECT * FROM decisions ORDER BY id")
+        self.changes = ask("SELECT * FROM change_requests ORDER BY id")
         self.outbox = {str(row["id"]): row for row in ask(
             "SELECT id, kind, environment, place, template, recipient, sent_at, parked, error FROM outbox")}
         self.jobs = ask("SELECT * FROM jobs ORDER BY id")
         self.writes = ask("SELECT *, extract(epoch FROM at)::float8 AS epoch FROM chaos.writes"
                           " ORDER BY number")
+        self.index()
 
     def lines(self, name):
         try:
@@ -58,7 +50,8 @@ class Checker:
     def violations(self):
         always = (self.twice_delivered, self.clusters, self.foreign, self.fences, self.processes,
                   self.quotas, self.truth, self.posted_once, self.refused_by_slack)
-        at_rest = (self.requests, self.approvals, self.ends, self.extensions, self.threads,
+        at_rest = (self.requests, self.acted, self.promised, self.approvals, self.taken_back,
+                   self.changes_asked, self.paused, self.schedules, self.ends, self.shape, self.threads,
                    self.delivered, self.mailed, self.chain)
         rules = always if self.under_way else always + at_rest
         return [f"{rule.__name__}: {sentence}" for rule in rules for sentence in rule()]
@@ -66,57 +59,9 @@ class Checker:
     def named(self, env):
         return f"{env['team']}/{env['name']} (id {env['id']}, {env['state']})"
 
-    # -- 1. every acked request is where it should be ----------------------------------------------
-    def requests(self):
-        by_name = collections.defaultdict(list)
-        for env in self.environments.values():
-            by_name[env["owner_id"], env["team"], env["name"]].append(env)
-        asked = set()
-        for act in self.acts:
-            if act["kind"] != "create":
-                continue
-            key = act["user"], act["team"], act["name"]
-            asked.add(key)
-            rows = len(by_name[key])
-            if act["name"] == TAKEN:
-                continue  # of a name that several ask for the audit tells
-            words = [said(ack) for ack in act["acks"]]
-            yes = any("You asked for" in w or "is on its way" in w for w in words)
-            unknown = not words or any(map(away, act["acks"]))
-            if yes and rows != 1:
-                yield f"{key} was told of a request, and there are {rows}"
-            if not yes and not unknown and rows:
-                yield f"{key} was refused ({words[0]}), and there are {rows}"
-            if rows > 1:
-                yield f"{key} asked once, and there are {rows}"
-        for key, rows in by_name.items():
-            if rows and key not in asked:
-                yield f"nobody asked for {key}"
-
-    def approvals(self):
-        word_of = {(d["environment"], d["user_id"]) for d in self.decisions}
-        private = {(str(row["recipient"])) for row in self.outbox.values() if row["kind"] == "private"}
-        approved = {d["environment"] for d in self.decisions if d["word"] == "approve"}
-        clicked = {(a["environment"], a["user"]) for a in self.acts if a["kind"] in ("approve", "deny")}
-        told = {m.get("ephemeral_for") for found in self.state["messages"].values() for m in found}
-        for act in self.acts:
-            if act["kind"] != "approve" or act["outcome"] != "acked" or any(act["acks"]):
-                continue  # the ack of a click is empty, of a command it is the answer
-            if (act["environment"], act["user"]) not in word_of and act["user"] not in private | told:
-                yield f"{act['user']} approved {act['environment']}: neither counted nor answered"
-        for environment, user in word_of - clicked:
-            yield f"{user} never decided about {environment}"
-        for env in self.environments.values():
-            free = any(a["environment"] == env["id"] and a["event"] == "request-without-approval"
-                       for a in self.audit)
-            lived = env["state"] not in ("pending", "lapsed", "withdrawn", "denied")
-            if lived and env["id"] not in approved and not free:
-                yield f"{self.named(env)} lives, and nobody approved it"
-            if not lived and (env["id"] in approved or free):
-                yield f"{self.named(env)} was approved"
-
+    # -- 1. every environment is where it should be -------------------------------------------------
     def ends(self):
-        asked_to_end = {a["environment"] for a in self.acts if a["kind"] == "delete"}
+        asked_to_end = {a["environment"] for a in self.acts if a["kind"] in ("delete", "end")}
         withdrawn = {a["environment"] for a in self.acts if a["kind"] == "withdraw"}
         for env in self.environments.values():
             name, state = self.named(env), env["state"]
@@ -171,24 +116,24 @@ class Checker:
             if len(told) > 1 and act["kind"] != "list":
                 yield f"envelope {act['envelope']} ({act.get('text')}) was answered in {told}"
 
-    def extensions(self):
+    def shape(self):
+        """It has the nodes, the version and the time that people asked for, here and in AWS."""
         for env in self.environments.values():
-            events = [a["event"] for a in self.audit if a["environment"] == env["id"]]
-            while "retry" in events:
-                events = events[events.index("retry") + 1:]
-            count = events.count("extend")
-            acts = [a for a in self.acts if a["kind"] == "extend" and a["environment"] == env["id"]]
-            sure = sum(any("more; it ends" in said(ack) for ack in a["acks"]) for a in acts)
-            perhaps = sum(not a["acks"] or any(map(away, a["acks"])) for a in acts)
-            if "retry" not in [a["event"] for a in self.audit if a["environment"] == env["id"]] \
-                    and not sure <= count <= sure + perhaps:
-                yield f"{self.named(env)}: {sure} extensions were promised, {count} were done"
-            if env["ready"] is not None and env["name"] != TAKEN:
-                lives = round(float(env["ends"] - env["ready"]))
-                asked = next(a["seconds"] for a in self.acts if a["kind"] == "create" and
-                             (a["user"], a["name"]) == (env["owner_id"], env["name"]))
-                if abs(lives - asked - EXTENSION * count) > 1:
-                    yield f"{self.named(env)} lives for {lives} s: {asked} s and {count} times 20"
+            wants, name = self.intended(env), self.named(env)
+            if None in wants.values() or env["ready"] is None:
+                continue  # somebody asked in a way whose answer nobody got
+            lives = round(float(env["ends"] - env["ready"]))
+            if abs(lives - wants["seconds"] - EXTENSION * wants["extensions"]) > 1:
+                yield f"{name} lives for {lives} s: {wants}"
+            if env["state"] not in ("ready", "asleep"):
+                continue
+            has = env["parameters"]
+            if (has["nodes"], has["version"]) != (wants["nodes"], wants["version"]):
+                yield f"{name} has {has}, and was to have {wants}"
+            there = {s["version"] for s in self.stacks_of(env)}
+            failed = any(a["event"] == "change-failed" for a in self.steps[env["id"]])
+            if there != {wants["version"]} and not failed:
+                yield f"{name} has the versions {there} in AWS, and was to have {wants}"
 
     # -- 2. clusters --------------------------------------------------------------------------------
     def clusters(self):

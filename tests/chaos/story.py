@@ -7,14 +7,14 @@ UP = {"warning", "extended", "scaling", "scaled", "falling-asleep", "asleep", "w
       "changing-again", "change-failed", "upgrading", "upgraded", "expired", "deleting"}
 # What was said -> what may be said next. None: the beginning.
 FOLLOWS = {
-    None: {"requested"},
-    "requested": WAITS | BEGINS,
+    None: {"requested", "broke-glass"},
+    "requested": WAITS | BEGINS, "broke-glass": BEGINS,
     "approved": BEGINS, "trying-again": BEGINS, "retrying": BEGINS,
     "ready": UP,
     **{word: UP for word in UP},
     "expired": {"gone", "stuck"}, "deleting": {"gone", "stuck"},
-    "stopping": {"gone", "stuck"}, "stuck": {"deleting", "stuck"},
-    "failed": {"cleaned-up", "stuck"},
+    "stopping": {"gone", "stuck"}, "stuck": {"deleting", "stuck", "retrying"},
+    "failed": {"cleaned-up", "stuck", "retrying"},  # who tries again need not wait
     "cleaned-up": {"retrying"},
 }
 LAST = {"ready": {"ready", "warning", "extended", "scaled", "awake", "change-failed", "upgraded"},
@@ -24,9 +24,10 @@ LAST = {"ready": {"ready", "warning", "extended", "scaled", "awake", "change-fai
 # Said besides the story, at any time.
 ASIDE = {"mail-failed", "mail-missing", "nobody", "reminder", "escalated", "paused", "resumed",
          "held-up", "votes-void", "aws-waits", "aws-goes-on", "scheduled", "turn-skipped",
-         "change-asked", "change-denied", "change-lapsed", "change-withdrawn"}
+         "changed", "slow", "change-asked", "change-denied", "change-lapsed", "change-withdrawn"}
 # How each step is told.
-TOLD = {"request": "requested", "request-without-approval": "requested", "approve": "approved",
+TOLD = {"request": "requested", "request-without-approval": "requested",
+        "break-glass": "broke-glass", "approve": "approved",
         "deny": "denied", "withdraw": "withdrawn", "lapse": "lapsed", "ready": "ready",
         "try-again": "trying-again", "fail": "failed", "retry": "retrying", "warn": "warning",
         "extend": "extended", "expire": "expired", "delete": "deleting", "stuck": "stuck",

@@ -6,6 +6,8 @@ import signal
 import sys
 import time
 
+import yaml
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "tests", "e2e")]
@@ -22,6 +24,11 @@ OPERATORS = "C0OPS"
 # Clusters that others have in the same account; the last ones have names that will be asked for.
 FOREIGN = (("legacy-prod", "eu-central-1"), ("search-shop", "eu-west-1"))
 TAKEN = "theirs"
+# How many seconds clusters of each template are asked for. Extending the longest takes a vote, as more
+# than so many nodes do.
+LENGTHS = {"small": (30, 45, 60, 3600), "pair": (30, 45, 60)}
+NODES_MOST = 3
+NEEDED = {"small": 1, "pair": 2}  # approvals
 
 
 def channel_of(team):
@@ -54,13 +61,19 @@ kind: RoleBinding
 metadata: {{name: managers, namespace: {team}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: envbot-manager}}
 subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "slack:managers"}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: on-call, namespace: {team}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: envbot-breakglass}}
+subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "slack:on-call"}}]
 """
 
 
 class World:
-    """Everything that runs. create_seconds: how long AWS takes for a cluster, here."""
+    """Everything that runs. pace: how many seconds AWS takes for a cluster, here."""
 
-    def __init__(self, folder, people, bots, pace, options=None):
+    def __init__(self, folder, people, bots, pace):
         os.makedirs(folder, exist_ok=True)
         # A copy: who builds meanwhile does not change what is played.
         os.environ["ENVBOT_BINARY"] = shutil.copy(built("envbot"), os.path.join(folder, "envbot"))
@@ -71,12 +84,12 @@ class World:
         self.company, self.wire, self.bots = None, None, []
         self.down = set()  # bots that are not to be started yet
         try:
-            self.begin(bots, options or {})
+            self.begin(bots)
         except BaseException:
             self.stop()
             raise
 
-    def begin(self, bots, options):
+    def begin(self, bots):
         folder, people, pace = self.folder, self.people, self.pace
         self.postgres.start()
         self.wire = Wire(self.postgres.directory)
@@ -84,11 +97,12 @@ class World:
                                rules=self.own_rules(), slack_arguments=("--relaxed-limits",))
         self.slack, self.aws = self.company.slack, self.company.aws
         self.eksctl, self.database = self.company.eksctl, self.company.database
+        url = self.database.url.replace(self.postgres.directory, self.wire.directory)
         self.company.write_config(team_yaml(people), {
-            "database.url": self.database.url.replace(self.postgres.directory, self.wire.directory),
-            "slack.update_interval_ms": 300, "jobs.parallel": 6, "jobs.per_region": 4,
+            "database.url": url,
+            "slack.update_interval_ms": 300, "jobs.phase": "20s", "jobs.parallel": 6, "jobs.per_region": 4,
             "jobs.lease": "4s", "jobs.heartbeat": "1s", "jobs.retry_after": "1s",
-            "limits.warn_before": "[12s]", **options})
+            "limits.warn_before": "[12s]"})
         self.eksctl.set_pace(create_seconds=pace, delete_seconds=pace / 2)
         self.move_in()
         with open(os.path.join(HERE, "watch.sql"), encoding="utf-8") as file:
@@ -111,22 +125,27 @@ class World:
             time.sleep(0.3)
 
     def own_templates(self):
-        """The real ones, with shorter times."""
+        """The real ones with shorter times, and one that two have to approve."""
         folder = os.path.join(self.folder, "templates")
         shutil.copytree(os.path.join(ROOT, "templates"), folder)
-        path = os.path.join(folder, "environments", "small.yaml")
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        short = text.replace("lapse: 24h", "lapse: 25s")
-        assert short.count("lapse: 25s") == 1, text
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(short)
+        environments = os.path.join(folder, "environments")
+        with open(os.path.join(environments, "small.yaml"), encoding="utf-8") as file:
+            small = yaml.safe_load(file)
+        small["parameters"]["nodes"]["max"] = NODES_MOST
+        pair = dict(small, title="For two to approve", order=6)
+        approval = {**small["approval"], "lapse": "25s"}
+        for template, name, approves in (
+                (small, "small", approval), (pair, "pair", {"count": NEEDED["pair"], "lapse": approval["lapse"]})):
+            template["approval"] = approves
+            template["ttl"] = {"default": "45s", "max": f"{max(LENGTHS[name])}s", "ceiling": "14d"}
+            with open(os.path.join(environments, f"{name}.yaml"), "w", encoding="utf-8") as file:
+                yaml.safe_dump(template, file, sort_keys=False)
         return folder
 
     def own_rules(self):
         folder = os.path.join(self.folder, "rules")
         os.makedirs(folder)
-        for name in ("everybody.yaml", "roles.yaml"):
+        for name in ("everybody.yaml", "operators.yaml", "roles.yaml"):
             shutil.copy(os.path.join(ROOT, "deploy", "rbac", name), folder)
         with open(os.path.join(folder, "teams.yaml"), "w", encoding="utf-8") as file:
             file.write("---\n".join(RULES.format(team=team) for team in TEAMS))
@@ -136,7 +155,8 @@ class World:
         """The people, the channels, and the clusters of others."""
         for one in self.people:
             self.slack.person(one.id, name=one.name, events=False)
-        for handle, role in (("platform-approvers", "approver"), ("managers", "manager")):
+        for handle, role in (("platform-approvers", "approver"), ("managers", "manager"),
+                             ("on-call", "on-call")):
             self.slack.group(handle, add=[p.id for p in self.people if p.role == role])
         for team in TEAMS:
             self.slack.channel(channel_of(team), name=f"team-{team}")
