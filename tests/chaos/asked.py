@@ -3,8 +3,9 @@ and back. Each delivery has an id, which the journal and the audit both have."""
 
 import collections
 
+from acts import EXTENSION, VERSIONS
 from hands import said
-from world import NEEDED, TAKEN
+from world import LENGTHS, NEEDED, NODES_MOST, TAKEN
 
 # A step that a person did, by its name in the audit -> the acts that may have done it.
 DONE_BY = {
@@ -41,6 +42,11 @@ AWAY = ("at the moment", "cannot tell whether", "lost its database")
 
 def away(ack):
     return any(words in said(ack) for words in AWAY)
+
+
+def more(a, b):
+    """Than; not known: no."""
+    return a is not None and b is not None and a > b
 
 
 def is_person(row):
@@ -182,26 +188,48 @@ class Asked:
             if told != asked[env]:
                 yield f"{asked[env]} wishes for more of environment {env}, and {told} are in the audit"
 
+    def bounds(self):
+        """Nobody has more time or nodes than the template or an approver gave without another vote."""
+        for env in self.environments.values():
+            wants, nodes, seconds = {}, NODES_MOST, max(LENGTHS[env["template"]])
+            for row in self.steps[env["id"]]:
+                before, wants = wants, self.after(row, dict(wants))
+                voted = "change_request" in row["detail"]
+                if row["event"] == "request-without-approval":
+                    nodes = 1
+                elif row["event"] == "amend":
+                    nodes, seconds = wants["nodes"], wants["seconds"]
+                elif row["event"] == "extend" and not voted and more(wants["seconds"], seconds):
+                    yield f"{self.named(env)} has {wants} of {seconds} s, and nobody voted on that"
+                elif row["event"] == "scale" and not voted and more(wants["asked"], nodes) \
+                        and more(wants["asked"], before["nodes"]):
+                    yield f"{self.named(env)} goes to {wants} of {nodes} nodes, and nobody voted on that"
+
     # -- what it is to be ----------------------------------------------------------------------------------
+    def after(self, row, wants):
+        """{nodes, version, seconds} that people asked for, as the step that was done makes it. None: somebody
+        asked in a way whose answer nobody got."""
+        act = self.by_envelope.get(row["envelope"], {})
+        if row["event"] in ("request", "request-without-approval", "break-glass"):
+            return {key: act.get(key) for key in ("nodes", "version", "seconds")}
+        if row["event"] == "amend":
+            wants.update(nodes=act.get("nodes"), seconds=act.get("seconds"))
+        elif row["event"] == "scale":
+            wish = row["detail"].get("change_request")
+            wants["asked"] = next((w["wanted"] for w in self.changes if w["id"] == wish), act.get("nodes"))
+        elif row["event"] == "scaled":
+            wants["nodes"] = wants["asked"]
+        elif row["event"] == "upgraded":
+            wants["version"] = VERSIONS[-1]
+        elif row["event"] == "extend" and wants["seconds"]:
+            wants["seconds"] += EXTENSION
+        return wants
+
     def intended(self, env):
-        """{nodes, version, seconds} as people asked for, and as each step that was done made it."""
-        wants, asked, lives = {}, None, 0
-        wished = {w["id"]: w["wanted"] for w in self.changes}
+        wants = {}
         for row in self.steps[env["id"]]:
-            act = self.by_envelope.get(row["envelope"], {})
-            if row["event"] in ("request", "request-without-approval", "break-glass"):
-                wants = {key: act.get(key) for key in ("nodes", "version", "seconds")}
-            elif row["event"] == "amend":
-                wants.update(nodes=act.get("nodes"), seconds=act.get("seconds"))
-            elif row["event"] == "scale":
-                asked = wished.get(row["detail"].get("change_request"), act.get("nodes"))
-            elif row["event"] == "scaled":
-                wants["nodes"] = asked
-            elif row["event"] == "upgraded":
-                wants["version"] = "1.34"
-            elif row["event"] == "extend":
-                lives += 1
-        return {**wants, "extensions": lives}
+            wants = self.after(row, wants)
+        return wants
 
     # -- pauses --------------------------------------------------------------------------------------------
     def paused(self):

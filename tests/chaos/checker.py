@@ -9,7 +9,6 @@ import json
 import os
 
 import story
-from acts import EXTENSION
 from asked import Asked, away
 from hands import said
 from world import FOREIGN, TAKEN, TEAMS
@@ -51,7 +50,7 @@ class Checker(Asked):
         always = (self.twice_delivered, self.clusters, self.foreign, self.fences, self.processes,
                   self.quotas, self.truth, self.posted_once, self.refused_by_slack)
         at_rest = (self.requests, self.acted, self.promised, self.approvals, self.taken_back,
-                   self.changes_asked, self.paused, self.schedules, self.ends, self.shape, self.threads,
+                   self.changes_asked, self.bounds, self.paused, self.schedules, self.ends, self.shape, self.threads,
                    self.delivered, self.mailed, self.chain)
         rules = always if self.under_way else always + at_rest
         return [f"{rule.__name__}: {sentence}" for rule in rules for sentence in rule()]
@@ -121,9 +120,9 @@ class Checker(Asked):
         for env in self.environments.values():
             wants, name = self.intended(env), self.named(env)
             if None in wants.values() or env["ready"] is None:
-                continue  # somebody asked in a way whose answer nobody got
+                continue
             lives = round(float(env["ends"] - env["ready"]))
-            if abs(lives - wants["seconds"] - EXTENSION * wants["extensions"]) > 1:
+            if abs(lives - wants["seconds"]) > 1:
                 yield f"{name} lives for {lives} s: {wants}"
             if env["state"] not in ("ready", "asleep"):
                 continue
