@@ -94,7 +94,7 @@ def free_stuck(world, crowd):
 
 def play(options, folder):
     people = hire(options.people)
-    world = World(folder, people, options.bots, options.pace)
+    world = World(folder, people, options.bots, options.pace, options.launcher)
     journal = Journal(os.path.join(folder, "journal.jsonl"))
     crowd = Crowd(world, journal, options.seed, options.hurry)
     trouble = Trouble(world, options.seed, options.pause, options.only)
@@ -179,6 +179,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--bots", type=int, default=3)
+    parser.add_argument("--launcher", choices=["local", "kubernetes"], default="local")
     parser.add_argument("--pace", type=float, default=3, help="seconds that AWS takes for a cluster")
     parser.add_argument("--hurry", type=float, default=3, help="acts a person and minute")
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between two troubles")

@@ -47,7 +47,7 @@ class Checker(Asked):
             return []
 
     def violations(self):
-        always = (self.twice_delivered, self.clusters, self.foreign, self.fences, self.processes,
+        always = (self.beyond_its_role, self.twice_delivered, self.clusters, self.foreign, self.fences, self.processes,
                   self.quotas, self.truth, self.posted_once, self.refused_by_slack)
         at_rest = (self.requests, self.acted, self.promised, self.approvals, self.taken_back,
                    self.changes_asked, self.bounds, self.paused, self.schedules, self.ends, self.shape, self.threads,
@@ -280,6 +280,10 @@ class Checker(Asked):
     def refused_by_slack(self):
         for violation in self.refused:
             yield str(violation)[:500]
+
+    def beyond_its_role(self):
+        if self.world.pods:
+            yield from self.world.pods.wrong()
 
     # -- 6. the audit's chain -------------------------------------------------------------------------
     def chain(self):

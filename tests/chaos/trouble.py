@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 
+import pods
 from machines import MOST_WRONG
 
 LEASE = 4  # seconds, as world.py sets it
@@ -29,7 +30,8 @@ class Trouble:
         self.ends, self.order = [], itertools.count()
         self.over, self.broken = threading.Event(), []
         self.thread = threading.Thread(target=self.safely, daemon=True)
-        self.kinds = [(kind, weight) for kind, weight in KINDS if not only or kind.__name__ in only]
+        self.kinds = [(kind, weight) for kind, weight in KINDS + (pods.KINDS if world.pods else ())
+                      if not only or kind.__name__ in only]
 
     # -- the loop --------------------------------------------------------------------------------
     def safely(self):
@@ -78,6 +80,8 @@ class Trouble:
         self.world.slack.no_faults()
         self.world.aws.no_faults()
         self.world.eksctl.set_pace(faults=[], get_fails=0)
+        if self.world.pods:
+            self.world.pods.well()
 
     # -- hands -----------------------------------------------------------------------------------
     def kill(self, what, process):

@@ -15,6 +15,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "e2e")]
 from built import built  # noqa: E402
 from company import Company  # noqa: E402
 from machines import Machine, MachineBot, forget_clocks, own_names  # noqa: E402
+from pods import Pods  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from wire import Wire, start_time  # noqa: E402
 
@@ -73,7 +74,7 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "slack:on-c
 class World:
     """Everything that runs. pace: how many seconds AWS takes for a cluster, here."""
 
-    def __init__(self, folder, people, bots, pace):
+    def __init__(self, folder, people, bots, pace, launcher="local"):
         os.makedirs(folder, exist_ok=True)
         # A copy: who builds meanwhile does not change what is played.
         os.environ["ENVBOT_BINARY"] = shutil.copy(built("envbot"), os.path.join(folder, "envbot"))
@@ -81,15 +82,15 @@ class World:
         # Processes are killed, the machine is not: what is committed must be written, it need not be
         # on a disk.
         self.postgres = Postgres(synchronous_commit="on", wal_writer_delay="10ms")
-        self.company, self.wire, self.bots = None, None, []
+        self.company, self.wire, self.pods, self.bots = None, None, None, []
         self.down = set()  # bots that are not to be started yet
         try:
-            self.begin(bots)
+            self.begin(bots, launcher)
         except BaseException:
             self.stop()
             raise
 
-    def begin(self, bots):
+    def begin(self, bots, launcher):
         folder, people, pace = self.folder, self.people, self.pace
         self.postgres.start()
         self.wire = Wire(self.postgres.directory)
@@ -97,12 +98,15 @@ class World:
                                rules=self.own_rules(), slack_arguments=("--relaxed-limits",))
         self.slack, self.aws = self.company.slack, self.company.aws
         self.eksctl, self.database = self.company.eksctl, self.company.database
+        self.pods = Pods(folder) if launcher == "kubernetes" else None
         url = self.database.url.replace(self.postgres.directory, self.wire.directory)
         self.company.write_config(team_yaml(people), {
             "database.url": url,
             "slack.update_interval_ms": 300, "jobs.phase": "20s", "jobs.parallel": 6, "jobs.per_region": 4,
             "jobs.lease": "4s", "jobs.heartbeat": "1s", "jobs.retry_after": "1s",
-            "limits.warn_before": "[12s]"})
+            "limits.warn_before": "[12s]", **(self.pods.options() if self.pods else {})})
+        if self.pods:
+            self.pods.move_in(self.company.config, url)
         self.eksctl.set_pace(create_seconds=pace, delete_seconds=pace / 2)
         self.move_in()
         with open(os.path.join(HERE, "watch.sql"), encoding="utf-8") as file:
@@ -209,6 +213,8 @@ class World:
             if bot.process.poll() is None:
                 bot.process.send_signal(signal.SIGCONT)
                 bot.kill()
+        if self.pods:
+            self.pods.stop()
         if self.company:
             self.company.stop()
         if self.wire:

@@ -84,9 +84,10 @@ class Api:
         if self.away:
             request.transport.abort()
             raise asyncio.CancelledError
-        self.calls.append({"method": request.method, "path": request.path,
-                           "query": request.query_string,
-                           "agent": request.headers.get("User-Agent", "")})
+        call = request["call"] = {"method": request.method, "path": request.path,
+                                  "query": request.query_string,
+                                  "agent": request.headers.get("User-Agent", "")}
+        self.calls.append(call)
         try:
             lost = await self.faults.strike(request)
             code, body = await self.answer(request)
@@ -98,7 +99,7 @@ class Api:
         except Answered as wanted:
             return web.json_response(wanted.body, status=wanted.code)
         except Refused as refused:
-            self.calls[-1]["refused"] = refused.status
+            call["refused"] = refused.status
             headers = {"Retry-After": str(refused.retry_after)} if refused.retry_after else {}
             return web.json_response(refused.status, status=refused.code, headers=headers)
 
@@ -128,7 +129,7 @@ class Api:
         verb = VERBS.get(request.method)
         if verb == "get" and not name:
             verb = "list"
-        self.calls[-1].update(by=caller.name, verb=verb, resource=resource)
+        request["call"].update(by=caller.name, verb=verb, resource=resource)
         self.cluster.demand(caller, {
             "verb": verb, "group": RESOURCES[resource][0].rpartition("/")[0],
             "resource": resource, "name": name, "subresource": below,

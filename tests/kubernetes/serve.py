@@ -30,12 +30,13 @@ class Faults:
     """What the next calls of a path come to."""
 
     def __init__(self):
-        self.waiting = []  # {kind, path, count, seconds, code}
+        self.waiting = []  # {kind, path, count, seconds, code, spares: the token of whom it never meets}
 
     async def strike(self, request):
         for fault in self.waiting:
             if not request.path.startswith(fault.get("path", "/")) or \
-                    fault.get("method", request.method) != request.method:
+                    fault.get("method", request.method) != request.method or \
+                    request.headers.get("Authorization") == f"Bearer {fault.get('spares')}":
                 continue
             fault["count"] = fault.get("count", 1) - 1
             if fault["count"] == 0:
@@ -128,7 +129,9 @@ class StandIn:
         await self.come()
 
     async def come(self):
-        """Listens, on the same port as before."""
+        """Listens, on the same port as before, unless it does."""
+        if self.site and not self.api.away:
+            return
         self.site = web.TCPSite(self.runner, "127.0.0.1", self.port or 0, ssl_context=self.context,
                                 reuse_address=True, shutdown_timeout=0)
         await self.site.start()
