@@ -29,6 +29,13 @@ static void refuse(struct call *call, const char *words)
     }
 }
 
+/* Of PostgreSQL's own troubles, not of Slack's or of the cluster's that keeps the rules. */
+static bool of_database(const struct error *err)
+{
+    return strncmp(err->text, "PostgreSQL", 10) == 0 ||
+           strncmp(err->text, "the connection to PostgreSQL", 28) == 0;
+}
+
 /* A sentence for the person. What is our fault gets a reference that the log has too. */
 static const char *refusal(struct call *call, const struct error *err)
 {
@@ -44,8 +51,7 @@ static const char *refusal(struct call *call, const struct error *err)
     if (err->code == ERROR_UNAVAILABLE || err->code == ERROR_UNKNOWN) {
         log_warn("a handler could not be served", "envelope", call->envelope->envelope_id, "error",
                  err->text);
-        if (err->code == ERROR_UNKNOWN || strncmp(err->text, "PostgreSQL", 10) == 0 ||
-            strncmp(err->text, "the connection to PostgreSQL", 28) == 0)
+        if (err->code == ERROR_UNKNOWN || of_database(err))
             return "envbot cannot reach its database at the moment. Nothing was done. Please try "
                    "again in a minute.";
     }
@@ -127,7 +133,7 @@ static const char *answer_refusal(struct call *call, const struct error *why, bo
 {
     call->view = NULL;
     const char *words = refusal(call, why);
-    bool away = why->code == ERROR_UNAVAILABLE && !db_connected(call->db);
+    bool away = why->code == ERROR_UNAVAILABLE && of_database(why) && !db_connected(call->db);
     struct error err = {0};
     if (reads && call->envelope->type == ENVELOPE_COMMAND) {
         refuse(call, words);

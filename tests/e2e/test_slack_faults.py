@@ -115,6 +115,9 @@ def test_when_slack_cannot_say_who_somebody_is_nothing_is_done_and_that_is_said(
     answer = c.slack.type("U0DEV", "C0GEN", "create small demo")
     assert answer["outcome"] == "acked" and "nothing was done" in answer["ack"]["text"]
     assert c.environment_row("demo") is None
+    # What was refused stays so, also to a handler that had no connection to PostgreSQL yet.
+    again = c.slack.redeliver(answer["envelope_id"])
+    assert again["ack"]["text"] == answer["ack"]["text"] and c.environment_row("demo") is None
     assert "You asked for" in c.slack.type("U0DEV", "C0GEN", "create small demo")["ack"]["text"]
 
 
