@@ -246,12 +246,13 @@ bool decide(const void *ctx, const struct approver *me, struct matter *matter,
         write_decision(me, matter, decision, why.text);
         return take(ctx, me, matter, decision, NULL, answer, err);
     }
-    if (own && votes.missing.all)
+    if (own && !own->lost && votes.missing.all)
         return error_set(err, ERROR_CONFLICT,
                          "You have approved %s already; still needed: %s. Until it is decided you "
                          "can take that back with the button on its card, or `%s takeback %s`.",
                          name, votes.needed, view_command, name);
-    if (own) /* it is enough now: somebody may approve again who could not for a while */
+    if (own) /* lost with another account of theirs; or it is enough now, as somebody may approve
+                again who could not for a while */
         votes_take_back(ctx, me->db, matter, &votes, own);
     write_decision(me, matter, decision, why.text);
     votes_add(ctx, matter, &votes, me->person, me->actor->rule);

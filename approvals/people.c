@@ -472,8 +472,7 @@ bool people_same(const struct person *person, const char *workspace, const char 
                  const char *mail)
 {
     bool same_id = strcmp(id, person->id) == 0 && strcmp(workspace, person->workspace) == 0;
-    bool same_mail = mail && person->mail && strcasecmp(mail, person->mail) == 0;
-    return same_id || same_mail;
+    return same_id || text_same_mailbox(mail, person->mail);
 }
 
 bool people_may(const struct rbac *rules, const struct person *person, const char *verb,

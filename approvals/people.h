@@ -70,8 +70,8 @@ bool people_of_group(const void *ctx, struct people *people, struct slack_web *w
 const char **people_teams(const void *ctx, const struct people *people,
                           const struct person *person);
 
-/* Whether that identity (mail may be NULL) is this person: two accounts with one mail address are
-   one. */
+/* Whether that identity (mail may be NULL) is this person: two accounts with one mailbox are one.
+ */
 bool people_same(const struct person *person, const char *workspace, const char *id,
                  const char *mail);
 

@@ -88,12 +88,16 @@ bool votes_read(const void *ctx, struct db *db, const struct matter *matter,
 
 const struct vote *votes_of(const struct votes *votes, const struct person *person)
 {
+    const struct vote *lost = NULL;
     for (int i = 0; i < votes->standing; i++) {
         const struct vote *vote = &votes->items[i];
-        if (people_same(person, vote->workspace, vote->user, vote->mail))
+        if (!people_same(person, vote->workspace, vote->user, vote->mail))
+            continue;
+        if (!vote->lost)
             return vote;
+        lost = vote;
     }
-    return NULL;
+    return lost;
 }
 
 void votes_add(const void *ctx, const struct matter *matter, struct votes *votes,

@@ -234,3 +234,22 @@ char *text_list(const void *ctx, const char *const *items, size_t count, const c
     }
     return text;
 }
+
+/* How much of an address says whose it is, before the @: what stands after a + is the same mailbox
+   (RFC 5233), and Slack gives one address to one account of a workspace. */
+static size_t mailbox_length(const char *mail)
+{
+    const char *at = strrchr(mail, '@');
+    size_t whole = at ? (size_t)(at - mail) : strlen(mail), length = strcspn(mail, "+");
+    return length && length < whole ? length : whole;
+}
+
+bool text_same_mailbox(const char *a, const char *b)
+{
+    if (!a || !b)
+        return false;
+    size_t length = mailbox_length(a);
+    const char *domain = strrchr(a, '@'), *other = strrchr(b, '@');
+    return length == mailbox_length(b) && strncasecmp(a, b, length) == 0 &&
+           strcasecmp(domain ? domain : "", other ? other : "") == 0;
+}

@@ -38,4 +38,8 @@ char *text_count(const void *ctx, long count, const char *one, const char *many)
 /* "a", "a and b", "a, b and c", with last_word before the last. */
 char *text_list(const void *ctx, const char *const *items, size_t count, const char *last_word);
 
+/* Whether both are addresses of one mailbox: without regard to case, and to what stands after a +
+   in it ("ann+2@example.com"). NULL is none. */
+bool text_same_mailbox(const char *a, const char *b);
+
 #endif

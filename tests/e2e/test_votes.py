@@ -312,6 +312,25 @@ def test_a_vote_counts_while_whoever_gave_it_still_may(company, tmp_path):
         ask(c, "U0DEV", f"delete {name}")
 
 
+def test_whose_old_account_lost_its_vote_votes_once_with_the_new_one(company, tmp_path):
+    c = with_policy(company, tmp_path, relaxed=True, count=2)
+    c.serve()
+    ask(c, "U0DEV", "create small demo")
+    vote(c, "U0APPR", "demo")
+    c.slack.person("U0NEW", name="new", email="Approver@example.com")
+    c.slack.group("platform-approvers", add=["U0NEW"])
+    assert vote(c, "U0NEW", "demo").startswith("You have approved demo already; still needed: 1")
+    c.slack.person("U0APPR", deleted=True)
+    assert vote(c, "U0NEW", "demo").startswith("Your approval of demo is counted.")
+    assert vote(c, "U0NEW", "demo").startswith("You have approved demo already; still needed: 1")
+    assert standing(c, "demo") == ["U0NEW"]
+    # The old account comes back: it is the same person's.
+    c.slack.person("U0APPR", deleted=False)
+    assert vote(c, "U0APPR", "demo").startswith("You have approved demo already; still needed: 1")
+    assert c.environment_row("demo")["state"] == "pending"
+    assert vote(c, "U0APPR2", "demo") == "You approved demo. It goes ahead."
+
+
 def test_votes_are_counted_again_with_the_groups_and_rules_of_now(company, tmp_path):
     rules = tmp_path / "rules"
     shutil.copytree(os.path.join(os.path.dirname(__file__), "..", "..", "deploy", "rbac"), rules)

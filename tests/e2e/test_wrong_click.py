@@ -67,11 +67,12 @@ def test_who_may_not_decide_is_told_so_and_nothing_is_decided(company):
     c.slack.person("U0BOT", name="helper-bot", is_bot=True)
     c.slack.person("U0VAGUE", name="vague", absent=["is_restricted", "is_ultra_restricted"])
     c.slack.person("U0TWIN", name="twin", email="DEVELOPER@example.com")
-    others = ["U0GUEST", "U0GONE", "U0STRNGR", "U0BOT", "U0VAGUE", "U0TWIN", "U0DEV"]
+    c.slack.person("U0PLUS", name="plus", email="developer+two@Example.com")  # the same mailbox
+    others = ["U0GUEST", "U0GONE", "U0STRNGR", "U0BOT", "U0VAGUE", "U0TWIN", "U0PLUS", "U0DEV"]
     c.slack.group("platform-approvers", add=others)
     own = "Nobody approves their own request. Somebody else has to."
     for user, words in [
-        ("U0DEV", own), ("U0TWIN", own), ("U0BYST", NO_APPROVER), ("U0MGR", NO_APPROVER),
+        ("U0DEV", own), ("U0TWIN", own), ("U0PLUS", own), ("U0BYST", NO_APPROVER), ("U0MGR", NO_APPROVER),
         ("U0GUEST", FULL_MEMBERS), ("U0GONE", FULL_MEMBERS), ("U0STRNGR", FULL_MEMBERS),
         ("U0BOT", FULL_MEMBERS), ("U0VAGUE", FULL_MEMBERS),
     ]:

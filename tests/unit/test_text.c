@@ -98,6 +98,21 @@ static void test_names_are_labels(void **state)
     assert_false(text_is_label("abcdef", 5));
 }
 
+static void test_a_mailbox_has_many_addresses(void **state)
+{
+    (void)state;
+    assert_true(text_same_mailbox("ann@example.com", "Ann+two@Example.COM"));
+    assert_true(text_same_mailbox("ann+a@example.com", "ann+b+c@example.com"));
+    assert_true(text_same_mailbox("ann+@example.com", "ann@example.com"));
+    assert_false(text_same_mailbox("ann@example.com", "anna@example.com"));
+    assert_false(text_same_mailbox("ann@example.com", "ann@example.org"));
+    assert_false(text_same_mailbox("ann@example.com", "bob+ann@example.com"));
+    assert_false(text_same_mailbox("+a@example.com", "+b@example.com"));
+    assert_false(text_same_mailbox("ann@a+b.example", "ann@a+c.example"));
+    assert_false(text_same_mailbox("ann@example.com", NULL));
+    assert_false(text_same_mailbox(NULL, NULL));
+}
+
 static void test_numbers_and_lists_as_people_write_them(void **state)
 {
     static const char *const items[] = {"a", "b", "c"};
@@ -129,6 +144,7 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_mailbox_has_many_addresses),
         cmocka_unit_test_setup_teardown(test_the_nearest_word_is_the_one_that_was_meant, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_very_long_word_is_near_nothing, set_up, tear_down),
