@@ -3,7 +3,10 @@
 #include "base/moment.h"
 #include "base/text.h"
 #include "lifecycle/change.h"
+#include "lifecycle/pausing.h"
 #include "lifecycle/say.h"
+#include "lifecycle/states.h"
+#include "lifecycle/times.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -163,14 +166,67 @@ static bool fits(const struct team_use *use, const struct template_resources *mo
             now->monthly_usd + more->monthly_usd <= most->monthly_usd);
 }
 
-/* It does not turn this time: told, and kept in the audit. */
+/* Told, and kept in the audit, both by that name. */
+static void tell(struct db *db, struct environment *env, const char *name, cJSON *extra)
+{
+    audit_add(db, &AUDIT_ENVBOT, env->id, env->team, name, env->state, env->state, extra);
+    say(db, env, "thread", name, extra);
+}
+
+/* It does not turn this time. */
 static void skip(struct db *db, struct environment *env, const char *why)
 {
     cJSON *extra = json_object(env);
     json_set_string(extra, "answer", why);
-    audit_add(db, &AUDIT_ENVBOT, env->id, env->team, "turn-skipped", env->state, env->state, extra);
-    say(db, env, "thread", "turn-skipped", extra);
+    tell(db, env, "turn-skipped", extra);
     schedule_next(db, env);
+}
+
+/* What may keep a turn from being taken now. */
+struct obstacle {
+    bool past;           /* the opposite turn has come since */
+    bool told;           /* that it waits */
+    struct pause *pause; /* NULL: none */
+};
+
+static bool find_obstacle(void *ctx, struct db *db, const struct environment *env,
+                          struct obstacle *out, struct error *err)
+{
+    struct schedule s;
+    bool sleeps = strcmp(env->state, "asleep") != 0, has = schedule_of(env, &s);
+    int back = !has ? -1 : sleeps ? s.wake : s.at;
+    struct rows *rows =
+        db_query(ctx, db, err,
+                 "SELECT coalesce($2::integer >= 0 AND"
+                 "  next_turn($2::integer, $3::integer, $4, turn_at) <= now(), false) AS past,"
+                 " EXISTS (SELECT FROM audit WHERE environment = e.id AND event = 'turn-waits'"
+                 "  AND at >= turn_at) AS told FROM environments e WHERE id = $1",
+                 P(talloc_asprintf(ctx, "%" PRId64, env->id), talloc_asprintf(ctx, "%d", back),
+                   talloc_asprintf(ctx, "%u", has ? s.days : 0), has ? s.zone : ""));
+    if (!rows || !pause_find(ctx, db, &out->pause, err))
+        return false;
+    out->past = rows_true(rows, 0, "past");
+    out->told = rows_true(rows, 0, "told");
+    return true;
+}
+
+/* Looked at again soon, and for what else is due. */
+static void hold(struct db *db, struct environment *env, const struct obstacle *obstacle)
+{
+    enum { AGAIN_SECONDS = 60 };
+    char id[32], due[32];
+    cJSON *extra = json_object(env);
+    json_set(extra, "pause", pausing_view(obstacle->pause));
+    if (!obstacle->told)
+        tell(db, env, "turn-waits", extra);
+    time_t turn = env->turn_at, again = env->now + AGAIN_SECONDS;
+    env->turn_at = 0;
+    time_t other = lifecycle_due(env, &lifecycle_rules);
+    env->turn_at = turn;
+    snprintf(id, sizeof id, "%" PRId64, env->id);
+    snprintf(due, sizeof due, "%lld", (long long)(other && other < again ? other : again));
+    db_send(db, "UPDATE environments SET due_at = to_timestamp($2::double precision) WHERE id = $1",
+            P(id, due));
 }
 
 static bool turn(void *ctx, struct db *db, const struct template_set *set, struct environment *env,
@@ -178,6 +234,18 @@ static bool turn(void *ctx, struct db *db, const struct template_set *set, struc
 {
     struct change change;
     struct error why = {0};
+    struct obstacle obstacle;
+    if (!find_obstacle(ctx, db, env, &obstacle, err))
+        return false;
+    if (obstacle.past) {
+        tell(db, env, "turn-past", NULL);
+        schedule_next(db, env);
+        return true;
+    }
+    if (obstacle.pause) {
+        hold(db, env, &obstacle);
+        return true;
+    }
     bool wakes = strcmp(env->state, "asleep") == 0;
     bool planned =
         wakes ? change_wake(ctx, env, &change, &why) : change_sleep(ctx, env, set, &change, &why);

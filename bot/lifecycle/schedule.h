@@ -25,7 +25,9 @@ void schedule_next(struct db *db, const struct environment *env);
 /* Whether env turns now: to sleep or to wake. */
 bool schedule_due(const struct environment *env);
 /* Puts it to sleep or wakes it, in a transaction of its own that locks its team first. What does
-   not fit (the quota, when it is to wake) is told, and it turns again at the next time. */
+   not fit (the quota, when it is to wake) is told, and it turns again at the next time. While
+   provisioning is paused it waits, which is told once; a turn whose opposite has come meanwhile is
+   past: it is left out, and told. */
 bool schedule_turn(struct db *db, const struct template_set *set, int64_t id, struct error *err);
 
 /* Whether PostgreSQL knows the zone; else ERROR_USAGE with the nearest that it knows. */

@@ -125,6 +125,8 @@ static const char *const needed[] = {
     "review",
     "audit-head",
     "turn-skipped",
+    "turn-waits",
+    "turn-past",
     "scheduled",
     "paused",
     "resumed",

@@ -118,6 +118,50 @@ def test_it_goes_to_sleep_and_wakes_by_itself(company, tmp_path):
     assert c.environment_row("demo")["awake"]["nodes"] == 1
 
 
+def times_said(c, words, name="demo"):
+    return c.thread_text(name).count(words)
+
+
+def test_a_turn_waits_for_the_end_of_a_pause_and_one_whose_time_is_past_is_left_out(company):
+    c = company()
+    c.serve()
+    ask(c, "U0DEV", "create small demo --nodes 1 --ttl 2h")
+    ready(c, "demo")
+    ask(c, "U0DEV", "sleep demo --at 20:00 --wake 08:00 --zone UTC")
+    ask(c, "U0DEV2", "pause AWS is being repaired")
+
+    # It does not queue up: the environment stays as it is, and is told so once.
+    now_it_turns(c)
+    story = said(c, "demo", "its schedule's turn waits")
+    assert "<@U0DEV2> has paused provisioning (“AWS is being repaired”)" in story
+    for _ in range(2):
+        later = c.database.one("UPDATE environments SET due_at = now() RETURNING due_at")
+        c.slack.wait_for(lambda: c.environment_row("demo")["due_at"] > later, "it is looked at again", 60)
+    c.settle(60)
+    assert times_said(c, "its schedule's turn waits") == 1
+    row = c.environment_row("demo")
+    assert row["state"] == "ready" and row["due_at"] <= row["expires_at"]
+    assert c.database.one("SELECT count(*) FROM jobs WHERE kind = 'sleep'") == 0
+
+    # When its next turn has come meanwhile, it is too late for this one.
+    c.database.query("UPDATE environments SET turn_at = now() - interval '25 hours', due_at = now()")
+    said(c, "demo", "its schedule's turn was left out")
+    row = c.slack.wait_for(lambda: (r := c.environment_row("demo"))["turn_at"] >
+                           datetime.datetime.now(UTC) and r, "the next turn is known", 60)
+    assert row["state"] == "ready"
+    assert row["turn_at"] == turn(c, 1200, EVERY_DAY, "UTC", datetime.datetime.now(UTC))
+
+    # Else it turns when the pause is over.
+    now_it_turns(c)
+    c.slack.wait_for(lambda: times_said(c, "its schedule's turn waits") == 2, "it waits again", 60)
+    ask(c, "U0DEV2", "resume")
+    c.wait_state("demo", "asleep", seconds=180)
+    # And what nobody was there to take is left out as well, asleep or awake.
+    c.database.query("UPDATE environments SET turn_at = now() - interval '25 hours', due_at = now()")
+    c.slack.wait_for(lambda: times_said(c, "its schedule's turn was left out") == 2, "it is left out", 60)
+    assert c.environment_row("demo")["state"] == "asleep"
+
+
 def test_a_schedule_of_its_own(company, tmp_path):
     c = company()
     c.eksctl.set_pace(create_seconds=0.4)
