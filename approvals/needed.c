@@ -229,12 +229,12 @@ static bool can_vote(const void *ctx, const struct needed *needed, const struct 
 bool needed_names(const void *ctx, const struct needed *needed, const struct matter *matter,
                   const char **names, struct error *err)
 {
-    enum { NAMED_MOST = 10, PATIENCE_MS = 1500 };
+    enum { NAMED_MOST = 10 };
     struct candidates all;
     struct votes votes;
     const char *shown[NAMED_MOST + 1];
     size_t count = 0, more = 0;
-    int64_t until = monotonic_ms() + PATIENCE_MS;
+    int64_t until = monotonic_ms() + people_less_patience(needed->people);
     *names = "";
     if (!find_candidates(ctx, needed, matter, &all, err) ||
         !votes_read(ctx, needed->db, matter, needed->rules, all.voters, &votes, err))

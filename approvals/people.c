@@ -10,9 +10,7 @@
 #include <talloc.h>
 #include <uthash.h>
 
-/* Milliseconds: how long Slack is asked before the person is told that it cannot tell; less where
-   an older answer serves. Slack waits 3 s for an ack. */
-enum { PATIENCE_MS = 2400, LESS_PATIENCE_MS = 1500, LEAST_MS = 200 };
+enum { LEAST_MS = 200 }; /* Slack is asked for at least so long */
 
 struct people {
     const struct config *config;
@@ -30,16 +28,17 @@ struct terms {
     int64_t not_before, deadline;
 };
 
-/* How old a copy may be for ordinary questions. */
-static int64_t recent_ms(const struct people *people)
+int64_t people_less_patience(const struct people *people)
 {
-    return people->config->rbac.copy_seconds * 1000;
+    return people->config->slack.ack_ms / 2;
 }
 
-static struct terms terms_of(const struct people *people, enum people_freshness freshness)
+/* Slack is asked for most of what an ack may take; ordinary questions take a copy. */
+static struct terms terms_of(const struct people *people, enum people_freshness freshness,
+                             int64_t at)
 {
-    int64_t at = copy_now();
-    return (struct terms){freshness == PEOPLE_NOW ? at : at - recent_ms(people), at + PATIENCE_MS};
+    int64_t old = freshness == PEOPLE_NOW ? 0 : people->config->rbac.copy_seconds * 1000;
+    return (struct terms){at - old, at + people->config->slack.ack_ms * 4 / 5};
 }
 
 static bool ask(const void *ctx, struct slack_web *web, const char *method, const cJSON *arguments,
@@ -347,10 +346,10 @@ static bool find(const void *ctx, struct people *people, struct slack_web *web,
     if (*out)
         return true;
     bool decides = freshness == PEOPLE_NOW;
-    int64_t age = recent_ms(people);
+    int64_t age = people->config->rbac.copy_seconds * 1000;
     if (decides &&
         known_person(ctx, people, workspace, user, copy_serves_since(people->copy, age), false))
-        terms.deadline += LESS_PATIENCE_MS - PATIENCE_MS;
+        terms.deadline -= people->config->slack.ack_ms * 3 / 10; /* to half of it */
     if (ask_person(ctx, people, web, workspace, user, &terms, freshness == PEOPLE_LOOK, out, err))
         return true;
     if (!decides || err->code != ERROR_UNAVAILABLE)
@@ -366,8 +365,8 @@ bool people_find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
                  struct person **out, struct error *err)
 {
-    return find(ctx, people, web, workspace, user, freshness, terms_of(people, freshness), out,
-                err);
+    return find(ctx, people, web, workspace, user, freshness,
+                terms_of(people, freshness, copy_now()), out, err);
 }
 
 int64_t people_now(void)
@@ -379,7 +378,7 @@ bool people_find_besides(const void *ctx, struct people *people, struct slack_we
                          const char *workspace, const char *user, int64_t began,
                          struct person **out, struct error *err)
 {
-    struct terms terms = {began, began + PATIENCE_MS};
+    struct terms terms = terms_of(people, PEOPLE_NOW, began);
     return find(ctx, people, web, workspace, user, PEOPLE_NOW, terms, out, err);
 }
 
@@ -436,7 +435,7 @@ bool people_of_group(const void *ctx, struct people *people, struct slack_web *w
         for (const char **each = team ? team->members : NULL; each && *each; each++)
             add_group(&list, ctx, *each);
     } else if (strncmp(group, "slack:", 6) == 0) {
-        struct terms terms = terms_of(people, PEOPLE_RECENT);
+        struct terms terms = terms_of(people, PEOPLE_RECENT, copy_now());
         cJSON *groups = read_groups(ctx, people, web, &terms, err);
         if (!groups)
             return false;

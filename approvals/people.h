@@ -39,10 +39,14 @@ enum people_freshness {
 
 /* Asks Slack (through the calling thread's own web client) what is not known freshly enough: never
    called inside a transaction. Those who ask at the same time share the groups' answer.
-   ERROR_UNAVAILABLE when it cannot be told at the moment, after 2.4 s at the latest. */
+   ERROR_UNAVAILABLE when it cannot be told at the moment, after four fifths of slack.ack_ms at the
+   latest. */
 bool people_find(const void *ctx, struct people *people, struct slack_web *web,
                  const char *workspace, const char *user, enum people_freshness freshness,
                  struct person **out, struct error *err);
+
+/* Milliseconds: how long Slack is asked for what can be done without, half of slack.ack_ms. */
+int64_t people_less_patience(const struct people *people);
 
 /* For a decision that somebody else takes: a person on whom it depends as well. What Slack was
    asked since it began will do, by people_now(), and it is waited for no longer than for who acts.

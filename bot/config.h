@@ -33,6 +33,7 @@ struct config {
         int64_t connections, handlers;
         bool fallback_blocks; /* section blocks in place of plan, table, chart */
         int64_t post_interval_ms, update_interval_ms; /* pace a channel / a message */
+        int64_t ack_ms; /* so long Slack waits for an ack: others are asked for parts of it */
     } slack;
     struct {
         const char *url; /* a secret: it may hold a password */

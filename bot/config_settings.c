@@ -18,6 +18,7 @@ const struct setting config_settings[] = {
     {"slack.post_interval_ms", INTEGER, AT(slack.post_interval_ms), "1000", 0, 60000, NULL, NULL},
     {"slack.update_interval_ms", INTEGER, AT(slack.update_interval_ms), "3000", 0, 60000, NULL,
      NULL},
+    {"slack.ack_ms", INTEGER, AT(slack.ack_ms), "3000", 1000, 60000, NULL, NULL},
     {"database.url", SECRET, AT(database.url), "postgresql:///envbot", 0, 0, NULL, "DATABASE_URL"},
     {"aws.region", TEXT, AT(aws.region), "eu-central-1", 0, 0, NULL, "AWS_REGION"},
     {"aws.endpoint_url", URL, AT(aws.endpoint_url), "", 0, 0, NULL, "AWS_ENDPOINT_URL"},

@@ -36,7 +36,7 @@
 #include <unistd.h>
 
 /* Waits longer than this in a statement are a fault, not patience: Slack waits 3 s for an ack. */
-enum { HANDLER_STATEMENT_MS = 5000, HANDLER_SLACK_MS = 2400, BACKGROUND_STATEMENT_MS = 30000 };
+enum { HANDLER_STATEMENT_MS = 5000, BACKGROUND_STATEMENT_MS = 30000 };
 enum { STOP_SECONDS = 9 }; /* SIGTERM promises an end within 10 */
 
 /* Envelopes on their way from the socket's thread to the handlers. Of the handlers that wait, the
@@ -160,7 +160,7 @@ static void *handler_thread(void *user)
         .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
     };
     db_plans(tools.db, DB_PLANS_BY_INDEX);
-    slack_web_patience(tools.web, HANDLER_SLACK_MS);
+    slack_web_patience(tools.web, (long)server->config->slack.ack_ms * 4 / 5);
     if (config_rules_elsewhere(server->config))
         tools.kube = kube_new(ctx, &(struct kube_options){server->config->rbac.kubeconfig,
                                                           server->config->rbac.context,

@@ -182,13 +182,15 @@ static int64_t now_ms(void)
     return (int64_t)at.tv_sec * 1000 + at.tv_nsec / 1000000;
 }
 
-/* Asks it, outside of any transaction, within what is left of the three seconds that Slack gives an
+/* Asks it, outside of any transaction, within what is left of the time that Slack gives an
    ack. What one answer leads to is asked in the next round. */
 static bool ask_others(struct call *call, int round, struct error *err)
 {
-    enum { ROUNDS_MOST = 12, ACK_MS = 2600, PATIENCE_MS = 2000, LEAST_MS = 300 };
-    int64_t left = call->began_ms + ACK_MS - now_ms();
-    left = left > PATIENCE_MS ? PATIENCE_MS : left < LEAST_MS ? LEAST_MS : left;
+    enum { ROUNDS_MOST = 12, SPARE_MS = 400, LEAST_MS = 300 };
+    int64_t most = call->app->config->slack.ack_ms,
+            left = call->began_ms + most - SPARE_MS - now_ms();
+    most = most * 2 / 3;
+    left = left > most ? most : left < LEAST_MS ? LEAST_MS : left;
     call->errors = NULL;
     call->actor.rule = NULL;
     if (round >= ROUNDS_MOST)

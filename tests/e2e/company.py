@@ -114,7 +114,7 @@ class Company:
     def write_config(self, teams, options):
         values = {
             "slack.api_url": f"{self.slack.url}/api/", "slack.post_interval_ms": 0, "slack.handlers": 4,
-            "slack.update_interval_ms": 100, "database.url": self.database.url,
+            "slack.update_interval_ms": 100, "slack.ack_ms": 20000, "database.url": self.database.url,
             "mail.from": "envbot@example.com", "eksctl.path": self.eksctl.program,
             "rbac.path": self.rules, "templates": self.templates, "operators.channel": "C0OPS",
             "http.listen": "127.0.0.1:0", "jobs.lease": "4s", "jobs.heartbeat": "1s",

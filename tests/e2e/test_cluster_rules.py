@@ -103,7 +103,7 @@ def test_rules_that_were_applied_count_at_the_next_click(ruled, governed):
 
 
 def test_without_the_api_server_nobody_is_let_through_until_it_is_back(ruled, governed):
-    c = governed()
+    c = governed(**{"slack.ack_ms": 3000})
     c.serve()
     card = ask(c, "demo")
     ruled.away()
@@ -132,7 +132,7 @@ def test_without_the_api_server_nobody_is_let_through_until_it_is_back(ruled, go
      "body": {"kind": "SubjectAccessReview", "status": {"allowed": True}}},
 ], ids=lambda fault: "-".join(str(v) for v in fault.values())[:40])
 def test_what_is_no_answer_is_no_yes(ruled, governed, fault):
-    c = governed()
+    c = governed(**{"slack.ack_ms": 3000})
     c.serve()
     card = ask(c, "demo")
     ruled.change(fault={**fault, "path": REVIEWS, "count": -1})

@@ -111,9 +111,13 @@ def test_it_goes_to_sleep_and_wakes_by_itself(company, tmp_path):
     said(c, "demo", "Its schedule wakes it")
 
     # A turn that comes while something else changes is taken afterwards.
-    c.eksctl.set_pace(change_seconds=2)
+    held = c.eksctl.hold("scale")
     ask(c, "U0DEV", "scale demo 1")
     now_it_turns(c)
+    c.slack.wait_for(lambda: (r := c.environment_row("demo"))["due_at"] > r["turn_at"],
+                     "the clock has looked at it", 60)
+    assert c.environment_row("demo")["state"] == "changing"
+    held.lift()
     c.wait_state("demo", "asleep", seconds=60)
     assert c.environment_row("demo")["awake"]["nodes"] == 1
 

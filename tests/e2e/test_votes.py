@@ -376,7 +376,8 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0BYST
 
 def test_without_knowing_who_voted_nothing_is_decided(company, tmp_path):
     # what Slack told before is too old here
-    c = with_policy(company, tmp_path, relaxed=True, count=2, options={"rbac.copy_seconds": 0})
+    c = with_policy(company, tmp_path, relaxed=True, count=2,
+                    options={"rbac.copy_seconds": 0, "slack.ack_ms": 3000})
     c.serve()
     ask(c, "U0DEV", "create small demo")
     vote(c, "U0APPR", "demo")

@@ -252,7 +252,7 @@ def test_a_forged_number_tells_nothing_of_what_one_may_not_see(company, tmp_path
 @pytest.mark.parametrize("method", ["usergroups.list", "users.info"])
 def test_when_slack_cannot_tell_who_acts_nothing_is_decided(company, method):
     # however little Slack tells, what it told before is too old here
-    c = company(options={"rbac.copy_seconds": 0}, slack_arguments=MANY_CLICKS)
+    c = company(options={"rbac.copy_seconds": 0, "slack.ack_ms": 3000}, slack_arguments=MANY_CLICKS)
     c.serve()
     card = ask(c, "demo")
     form = open_deny_form(c, card)

@@ -103,6 +103,8 @@ class Eksctl:
             stack["done_at"] = min(stack["done_at"], now)
             if stack["delete_at"] is not None:
                 stack["delete_at"] = min(stack["delete_at"], now)
+            if stack.get("update"):
+                stack["update"]["done_at"] = min(stack["update"]["done_at"], now)
         self.write("stacks.json", stacks)
 
     @contextlib.contextmanager

@@ -55,11 +55,12 @@ def test_numbers_that_do_not_fit(eksctl, words, error):
 
 def test_what_is_being_updated_refuses_and_goes_on_without_eksctl(eksctl):
     eksctl.create()
-    eksctl.set_pace(change_seconds=1)
+    eksctl.set_pace(change_seconds=600)
     assert eksctl.run(f"scale nodegroup {OF} -N 3")[0] == 0  # it does not wait
     assert groups(eksctl)["main"]["Status"] == "UPDATING"
     code, _, errors = eksctl.run(f"scale nodegroup {OF} -N 1")
     assert code == 1 and "ResourceInUseException" in errors
+    eksctl.finish()
     wait_until(lambda: groups(eksctl)["main"]["DesiredCapacity"] == 3)
     assert groups(eksctl)["main"]["Status"] == "ACTIVE"
 

@@ -245,10 +245,11 @@ def test_only_force_deletes_what_is_not_there(eksctl):
 
 
 def test_a_wait_ends_with_the_timeout_and_aws_goes_on(eksctl):
-    eksctl.set_pace(create_seconds=4)
+    eksctl.set_pace(create_seconds=60)
     code, output, errors = eksctl.run("create cluster -f - --timeout 1s", CLUSTER)
     assert code == 1 and errors == 'Error: failed to create cluster "payments-demo"\n'
     assert "exceeded max wait time for StackCreateComplete waiter" in output
+    eksctl.finish()
     wait_until(lambda: "CREATE_COMPLETE" in statuses(eksctl).values())
 
 

@@ -22,11 +22,11 @@ class Workspace:
             return json.loads(error.read() or b"{}")
 
     # -- acting as a person ---------------------------------------------------------------------
-    def type(self, user, channel, text, wait=5.0, **more):
+    def type(self, user, channel, text, wait=20.0, **more):
         return self.call("/control/command",
                          {"user": user, "channel": channel, "text": text, "wait": wait, **more})
 
-    def click(self, user, channel, ts, action_id, value=None, wait=5.0, **more):
+    def click(self, user, channel, ts, action_id, value=None, wait=20.0, **more):
         """forged=True: a button that the message does not show; user_team: of which workspace the
         one who clicks is, when ours has a person of that id, too."""
         body = {"user": user, "channel": channel, "ts": ts, "action_id": action_id, "wait": wait,
@@ -35,7 +35,7 @@ class Workspace:
             body["value"] = value
         return self.call("/control/click", body)
 
-    def submit(self, user, view_id, values, wait=5.0, **more):
+    def submit(self, user, view_id, values, wait=20.0, **more):
         """private_metadata="…": forged, instead of the view's own."""
         return self.call("/control/submit", {"user": user, "view_id": view_id, "values": values,
                                              "wait": wait, **more})
@@ -43,7 +43,7 @@ class Workspace:
     def close(self, user, view_id):
         return self.call("/control/close", {"user": user, "view_id": view_id})
 
-    def event(self, event, wait=5.0):
+    def event(self, event, wait=20.0):
         return self.call("/control/event", {"event": event, "wait": wait})
 
     def envelope(self, kind, payload, **more):

@@ -307,6 +307,8 @@ def test_a_form_with_every_kind_of_input(slack, page):
         p.gone("#modal")
     finally:
         bot.stop()
+    assert [p.get("type") for p in bot.payloads[1:]] == [
+        "block_actions", "view_submission", "view_submission"], bot.payloads
     dispatched, refused, taken = bot.payloads[1:]
     assert dispatched["actions"][0]["selected_option"]["value"] == "red"
     assert dispatched["view"]["state"]["values"]["radio"]["a_radio"]["selected_option"]["value"] == "blue"
