@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "config.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,6 +78,12 @@ static int free_review(struct review *review)
 {
     HASH_CLEAR(hh, review->questions);
     return 0;
+}
+
+struct kube *review_cluster(const void *ctx, const struct config *config)
+{
+    return kube_new(ctx, &(struct kube_options){config->rbac.kubeconfig, config->rbac.context,
+                                                config->rbac.account, "rbac"});
 }
 
 struct review *review_new(const void *ctx)

@@ -14,6 +14,11 @@
 
 #include <stddef.h>
 
+struct config;
+
+/* The cluster that keeps the rules, as the configuration says how to reach it. Owned by ctx. */
+struct kube *review_cluster(const void *ctx, const struct config *config);
+
 struct review;
 struct review *review_new(const void *ctx);
 

@@ -218,12 +218,10 @@ static void read_setting(struct reading *r, const struct setting *s)
         else if (s->kind == SECRET && cJSON_IsString(file))
             text = read_secret_file(r, file->valuestring, node = file, s->path);
     }
-    if (!text) {
-        node = NULL;
-        text = s->otherwise;
-        where = s->path;
-    }
-    store(r, s, text, node, where);
+    /* A wrong value leaves the usual one in its place, so that what else is wrong can be found. */
+    store(r, s, s->otherwise, NULL, s->path);
+    if (text)
+        store(r, s, text, node, where);
 }
 
 /* ---- teams ---- */
@@ -383,15 +381,16 @@ static void check_together(struct reading *r)
         r->config->slack.api_url = talloc_asprintf(r->config, "%s/", c->slack.api_url);
 }
 
+const char config_usual_file[] = "/etc/envbot/envbot.yaml";
+
 bool config_read(const void *ctx, const char *path, struct config **out, char **problems)
 {
     struct config *config = talloc_zero(ctx, struct config);
     struct reading r = {.config = config, .problems = talloc_strdup(ctx, "")};
-    static const char usual[] = "/etc/envbot/envbot.yaml";
     if (!path)
         path = getenv("ENVBOT_CONFIG");
-    if (!path && access(usual, F_OK) == 0)
-        path = usual;
+    if (!path && access(config_usual_file, F_OK) == 0)
+        path = config_usual_file;
     config->file = path ? talloc_strdup(config, path) : "";
     struct tree *trees = NULL;
     int count = 0;

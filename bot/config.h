@@ -98,9 +98,13 @@ struct config {
 /* In a job: what it needs no secret of (Slack, codes) is not read, wherever it stands. */
 extern bool config_of_job;
 
-/* Reads path (NULL: $ENVBOT_CONFIG, else /etc/envbot/envbot.yaml when it is there), then what the
+/* /etc/envbot/envbot.yaml */
+extern const char config_usual_file[];
+
+/* Reads path (NULL: $ENVBOT_CONFIG, else config_usual_file when it is there), then what the
    environment overrides. *out is owned by ctx. On false, *problems is a text of ctx with every
-   problem on a line of its own: "file:line: what is wrong; what to do". */
+   problem on a line of its own: "file:line: what is wrong; what to do"; *out then has the usual
+   value where a wrong one stands, and is NULL when the file cannot be read at all. */
 bool config_read(const void *ctx, const char *path, struct config **out, char **problems);
 
 /* Whether a cluster keeps the rules. */

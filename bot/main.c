@@ -5,21 +5,16 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "check.h"
 #include "config.h"
 #include "enrol.h"
-#include "jobs/causes.h"
-#include "jobs/eksctl.h"
 #include "jobs/job.h"
-#include "jobs/launch_check.h"
 #include "jobs/sweep.h"
 #include "lifecycle/report.h"
-#include "lifecycle/schedule.h"
 #include "lifecycle/states.h"
 #include "lifecycle/template.h"
-#include "lifecycle/wording.h"
 #include "manual.h"
 #include "serve.h"
-#include "slack/web.h"
 #include "store/migrate.h"
 
 #include <stdio.h>
@@ -37,6 +32,8 @@ struct arguments {
     const char **words;      /* what is left, NULL-terminated */
     int count;
 };
+
+enum { CLUSTER_MS = 10000 };
 
 typedef int subcommand_fn(struct arguments *arguments);
 
@@ -103,122 +100,9 @@ static int migrate_main(struct arguments *arguments)
     return DONE;
 }
 
-/* Says how one part is; returns 1 when it is not well. */
-static int tell(const char *part, const char *problems)
-{
-    if (!problems || !*problems) {
-        printf("ok      %s\n", part);
-        return 0;
-    }
-    printf("WRONG   %s\n", part);
-    char *copy = talloc_strdup(NULL, problems), *state = NULL;
-    for (char *line = strtok_r(copy, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
-        printf("          %s\n", line);
-    talloc_free(copy);
-    return 1;
-}
-
-static int check_slack(void *ctx, const struct config *config)
-{
-    struct slack_web *web = slack_web_new(ctx, config->slack.api_url, config->slack.bot_token);
-    struct slack_answer answer;
-    struct error err;
-    if (!*config->slack.bot_token || !*config->slack.app_token)
-        return tell("Slack", "a token is missing: set SLACK_APP_TOKEN (xapp-…) and "
-                             "SLACK_BOT_TOKEN (xoxb-…), or the files slack.app_token_file and "
-                             "slack.bot_token_file");
-    bool ok = slack_call(ctx, web, "auth.test", NULL, &answer, &err);
-    return tell("Slack", ok ? NULL : err.text);
-}
-
-/* Who is to prove themselves with a code needs a key that keeps the secrets. */
-static int check_codes(void *ctx, const struct config *config, const struct template_set *templates)
-{
-    char *wanting = talloc_strdup(ctx, "");
-    for (int i = 0; i < templates->count && !*config->approvals.code_key; i++)
-        if (json_true(templates->items[i].source, "approval.code"))
-            wanting = talloc_asprintf_append(
-                wanting,
-                "the template %s asks for one-time codes (approval.code), and there is no key to "
-                "keep their secrets with: put one into a file (openssl rand -base64 32) and set "
-                "approvals.code_key_file\n",
-                templates->items[i].name);
-    return tell("one-time codes", wanting);
-}
-
-enum { CLUSTER_MS = 10000 };
-
-static struct kube *cluster_of(void *ctx, const struct config *config)
-{
-    return kube_new(ctx, &(struct kube_options){config->rbac.kubeconfig, config->rbac.context,
-                                                config->rbac.account, "rbac"});
-}
-
-/* Files are read; a cluster is asked a question, as each click will. */
-static int check_rules(void *ctx, const struct config *config)
-{
-    struct rbac *rules;
-    char *problems;
-    struct error err;
-    if (!config_rules_elsewhere(config)) {
-        if (!rbac_read(ctx, config->rbac.path, &rules, &problems, &err))
-            problems = err.text;
-        return tell("access rules", problems);
-    }
-    struct rbac_question question = {.user = "envbot:check",
-                                     .namespace = "",
-                                     .verb = "get",
-                                     .api_group = "envbot.dev",
-                                     .resource = "environments",
-                                     .subresource = "",
-                                     .name = ""};
-    struct rbac_reason why;
-    bool allowed;
-    struct kube *kube = cluster_of(ctx, config);
-    bool told = review_one(ctx, kube, &question, CLUSTER_MS, &allowed, &why, &err);
-    const char *part = talloc_asprintf(ctx, "access rules, kept by the cluster %s",
-                                       *kube_server(kube) ? kube_server(kube) : "(not known)");
-    return tell(part, told ? NULL : err.text);
-}
-
 static int check_main(struct arguments *arguments)
 {
-    void *ctx = arguments->ctx;
-    struct config *config = NULL;
-    struct template_set *templates;
-    struct wording *wording;
-    char *problems;
-    struct error err;
-    int wrong = !config_read(ctx, arguments->config_file, &config, &problems);
-    tell("configuration", problems);
-    if (!config) /* the file cannot be read at all: what it says of the rest is not known */
-        return FAILED;
-    lifecycle_configure(config);
-    templates_read(ctx, config->templates, &templates, &problems);
-    wrong += tell("templates of environments", problems);
-    wrong += check_codes(ctx, config, templates);
-    wording_read(ctx, config->templates, &wording, &problems);
-    wrong += tell("templates of messages and mail", problems);
-    causes_check(ctx, config->templates, &problems);
-    wrong += tell("words for what can fail", problems);
-    wrong += check_rules(ctx, config);
-    struct db *db = db_new(ctx, config->database.url, "envbot check", 5000);
-    wrong += tell("database", db_connect(db, &err) ? NULL : err.text);
-    schedule_check(ctx, db, templates, &problems);
-    wrong += tell("time zones of templates", problems);
-    wrong += check_slack(ctx, config);
-    const char *part;
-    problems = launch_check(ctx, config, &part);
-    wrong += tell(part, problems);
-    if (strcmp(config->jobs.launcher, "local") == 0) /* elsewhere it is in the jobs' image */
-        wrong += tell("eksctl", eksctl_is_there(config)
-                                    ? NULL
-                                    : "it is not found or cannot be run: install eksctl, or set "
-                                      "eksctl.path");
-    wrong += tell("mail", *config->mail.from ? NULL
-                                             : "mail.from is not set: nobody gets mail; set it to "
-                                               "an address that SES has verified");
-    return wrong ? FAILED : DONE;
+    return check(arguments->config_file) ? DONE : FAILED;
 }
 
 static int no_such_template(void *ctx, const struct template_set *set, const char *name)
@@ -278,7 +162,8 @@ static int may(void *ctx, const struct config *config, const struct rbac_questio
     char *problems;
     bool allowed;
     if (config_rules_elsewhere(config))
-        return review_one(ctx, cluster_of(ctx, config), question, CLUSTER_MS, &allowed, why, err)
+        return review_one(ctx, review_cluster(ctx, config), question, CLUSTER_MS, &allowed, why,
+                          err)
                    ? allowed
                    : -1;
     if (!rbac_read(ctx, config->rbac.path, &rules, &problems, err))

@@ -162,9 +162,7 @@ static void *handler_thread(void *user)
     db_plans(tools.db, DB_PLANS_BY_INDEX);
     slack_web_patience(tools.web, (long)server->config->slack.ack_ms * 4 / 5);
     if (config_rules_elsewhere(server->config))
-        tools.kube = kube_new(ctx, &(struct kube_options){server->config->rbac.kubeconfig,
-                                                          server->config->rbac.context,
-                                                          server->config->rbac.account, "rbac"});
+        tools.kube = review_cluster(ctx, server->config);
     struct idle self = {.woken = PTHREAD_COND_INITIALIZER};
     struct envelope_raw *raw;
     while ((raw = queue_take(&server->queue, &self))) {

@@ -197,6 +197,16 @@ static bool split_address(const void *ctx, const char *listen, char **host, int 
     return true;
 }
 
+bool door_readable(const char *listen, struct error *err)
+{
+    void *tmp = talloc_new(NULL);
+    char *host;
+    int port;
+    bool ok = split_address(tmp, listen, &host, &port, err);
+    talloc_free(tmp);
+    return ok;
+}
+
 struct door *door_open(const void *ctx, struct lws_context *lws, const struct door_options *options,
                        struct error *err)
 {

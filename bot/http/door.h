@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
+
 struct door;
 struct health;
 struct lws_context;
@@ -21,6 +23,9 @@ struct door_options {
    NULL with err when the address is none or is taken. */
 struct door *door_open(const void *ctx, struct lws_context *lws, const struct door_options *options,
                        struct error *err);
+
+/* Whether this is an address to listen on, as far as its words tell. */
+bool door_readable(const char *listen, struct error *err);
 
 /* "127.0.0.1:43117": where it listens. */
 const char *door_address(const struct door *door);

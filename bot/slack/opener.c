@@ -128,6 +128,18 @@ static struct opening *ask(struct slack_web *web)
     return answer;
 }
 
+bool opener_try(const char *api_url, const char *app_token, struct error *err)
+{
+    struct slack_web *web = slack_web_new(NULL, api_url, app_token);
+    struct opening *answer = ask(web);
+    bool ok = answer->ok;
+    if (!ok)
+        *err = answer->err;
+    talloc_free(answer);
+    talloc_free(web);
+    return ok;
+}
+
 static void *run(void *argument)
 {
     struct opener *opener = argument;

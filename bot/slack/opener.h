@@ -29,6 +29,9 @@ struct opening {
 struct opener *opener_new(const void *ctx, const char *api_url, const char *app_token,
                           void (*wake)(void *user), void *user);
 
+/* Asks at once, on this thread, and forgets the address: whether Slack takes this token. */
+bool opener_try(const char *api_url, const char *app_token, struct error *err);
+
 /* Asks for one address; to be called when no answer is outstanding. */
 void opener_ask(struct opener *opener);
 

@@ -77,7 +77,8 @@ def test_check_says_every_error_at_once_each_with_its_place_and_remedy(checked):
     # Everything is wrong, and all of it is told in one go.
     def spoil(text):
         text = text.replace("mail:\n", "mail:\n  form: x@example.com\n")
-        text = text.replace("  lease: 4s", "  lease: soon")
+        text = text.replace("  lease: 4s", "  lease: soon\n  launcher: docker")
+        text = text.replace("  listen: 127.0.0.1:0", "  listen: 127.0.0.1")
         return text.replace("  path: " + checked.company.eksctl.program, "  path: /no/such/eksctl")
 
     small = checked.templates / "environments" / "small.yaml"
@@ -94,6 +95,8 @@ def test_check_says_every_error_at_once_each_with_its_place_and_remedy(checked):
     for pattern in (
             r"envbot\.yaml:\d+: .*form.*from",           # an unknown key, and the nearest
             r"envbot\.yaml:\d+: .*lease.*soon",          # a bad duration
+            r"envbot\.yaml:\d+: .*docker.*local",        # none of what there is
+            r"http\.listen .*127\.0\.0\.1. is no address",
             r"small\.yaml:\d+: .*nods.*nodes",           # a hole that nothing fills
             r"small\.yaml:\d+: .*descripton.*description",
             r"ready\.yaml:\d+",                          # YAML that is none
@@ -108,9 +111,17 @@ def test_check_says_every_error_at_once_each_with_its_place_and_remedy(checked):
 
     code, said = checked(SLACK_BOT_TOKEN="", SLACK_APP_TOKEN="")
     assert code == 1 and "set SLACK_APP_TOKEN" in said
+    code, said = checked(SLACK_BOT_TOKEN="xapp-1-A0ENVBOT-1-test", SLACK_APP_TOKEN="xoxb-1-test")
+    assert code == 1 and "each other's place" in said
+    code, said = checked(SLACK_APP_TOKEN="xapp-1-A0ENVBOT-1-wrong")
+    assert code == 1 and "the app's token: " in said and "Basic Information" in said
+    code, said = checked(lambda text: text.partition("teams:")[0])
+    assert code == 1 and "teams: there is none" in said
     code, said = checked(lambda text: "slack: [unclosed\n")
     assert code == 1 and re.search(r"envbot\.yaml:\d+", said), said
     os.remove(checked.company.config)
+    nowhere = run("check", ENVBOT_DATABASE_URL="postgresql://127.0.0.1:1/none")
+    assert nowhere.returncode == 1 and "there is no /etc/envbot/envbot.yaml" in nowhere.stdout
     missing = checked.company.run("check")
     assert missing.returncode == 1 and "envbot.yaml" in missing.stdout
 

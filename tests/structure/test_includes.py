@@ -21,9 +21,10 @@ MAY_INCLUDE = {
     "serve":     "base config store slack aws lifecycle jobs approvals commands http",
     "manual":    "base",
     "enrol":     "base config store slack aws lifecycle approvals",
+    "check":     "base config store slack aws lifecycle jobs approvals http",
     "audit":     "base config store lifecycle",
     "main":      "base config store slack aws lifecycle jobs approvals commands http serve manual "
-                 "enrol audit",
+                 "check enrol audit",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 

@@ -1,6 +1,8 @@
 /* envbot.yaml and the environment: every problem at once, each with its line and the remedy. */
 #include "config.h"
+#include "config_settings.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,6 +124,31 @@ static void test_the_environment_overrides_the_file(void **state)
     unsetenv("ENVBOT_LIMITS_WARN_BEFORE");
     unsetenv("ENVBOT_DATABASE_URL");
     unsetenv("DATABASE_URL");
+}
+
+/* `envbot check` goes on with it, to find what else is wrong. */
+static void test_a_wrong_value_leaves_the_usual_one(void **state)
+{
+    char *problems;
+    for (size_t i = 0; i < config_setting_count; i++) {
+        const struct setting *s = &config_settings[i];
+        if (s->kind == SECRET || (s->kind == TEXT && !s->choices))
+            continue; /* any text will do */
+        char *name = talloc_asprintf(*state, "ENVBOT_%s", s->path);
+        for (char *c = name; *c; c++)
+            *c = isalpha((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
+        struct config *usual = reads(*state, "", &problems);
+        setenv(name, "no such thing", 1);
+        struct config *config = reads(*state, "", &problems);
+        unsetenv(name);
+        assert_non_null(strstr(problems, name));
+        const char *left = (const char *)config + s->offset,
+                   *whole = (const char *)usual + s->offset;
+        if (s->kind == TEXT || s->kind == URL)
+            assert_string_equal(*(char *const *)left, *(char *const *)whole);
+        else if (s->kind == INTEGER || s->kind == DURATION)
+            assert_int_equal(*(const int64_t *)left, *(const int64_t *)whole);
+    }
 }
 
 static void test_secrets_come_from_files_and_are_never_printed(void **state)
@@ -253,6 +280,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_not_yaml_is_said_with_its_line, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_environment_overrides_the_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_wrong_value_leaves_the_usual_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_secrets_come_from_files_and_are_never_printed, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_tokens_travel_in_the_clear_on_this_machine_only,
