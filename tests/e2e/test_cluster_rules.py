@@ -190,7 +190,7 @@ def test_no_transaction_is_open_while_the_cluster_is_asked(ruled, governed):
     c.serve()
     card = ask(c, "demo")
     before = len(ruled.seen()["calls"])
-    ruled.fault("slow", seconds=1.2, path=REVIEWS)
+    ruled.fault("hold", path=REVIEWS)
     words = len(c.slack.whispers("U0APPR"))
     c.slack.click("U0APPR", *card, "approve", wait=False)
     c.slack.wait_for(lambda: len(ruled.seen()["calls"]) > before, "the cluster is asked", 20)
@@ -198,6 +198,7 @@ def test_no_transaction_is_open_while_the_cluster_is_asked(ruled, governed):
         "SELECT state FROM pg_stat_activity WHERE application_name = 'envbot handler'"
         " AND datname = current_database() AND state <> 'idle'")
     assert states == []
+    ruled.well()
     c.slack.wait_for(lambda: c.slack.whispers("U0APPR")[words:], "the approver is answered", 30)
     assert c.database.one("SELECT count(*) FROM decisions") == 1
 

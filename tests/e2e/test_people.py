@@ -86,17 +86,15 @@ def test_no_transaction_is_open_while_slack_is_asked(company, method):
     c.serve()
     card = ask(c, "demo")
     c.settle()
-    before, words = len(c.slack.calls(method)), len(c.slack.whispers("U0APPR"))
-    c.slack.fault(method, "slow", seconds=1.2, count=1)
+    words = len(c.slack.whispers("U0APPR"))
+    c.slack.fault(method, "hold")
     c.slack.click("U0APPR", *card[:2], "approve", wait=False)
     c.slack.wait_for(lambda: not c.slack.faults(), "Slack is asked", 30)
-    found = c.database.query(
-        "SELECT extract(epoch FROM xact_start) AS since, query FROM pg_stat_activity WHERE state <> 'idle'"
-        " AND application_name = 'envbot handler' AND datname = current_database()")
+    assert c.database.query(
+        "SELECT state, query FROM pg_stat_activity WHERE application_name = 'envbot handler'"
+        " AND datname = current_database() AND state <> 'idle'") == []
+    c.slack.no_faults()
     c.slack.wait_for(lambda: c.slack.whispers("U0APPR")[words:] == [APPROVED], "an answer", 30)
-    # On a slow machine the look comes after the answer; a transaction that began then is in order.
-    answered = c.slack.calls(method)[before]["at"] + 1.2
-    assert not [each for each in found if float(each["since"]) < answered]
 
 
 def test_who_left_the_group_decides_nothing_whichever_process_heard_of_it(company):

@@ -39,7 +39,8 @@ class Kubernetes:
             return json.load(answer)
 
     def fault(self, kind, count=1, **more):
-        """The next calls: slow (seconds), hang, cut, status (code, retry_after). count=-1: all."""
+        """The next calls: slow (seconds), hold (until well()), hang, cut, status (code, retry_after).
+        count=-1: all."""
         self.change(fault={"kind": kind, "count": count, **more})
 
     def well(self):

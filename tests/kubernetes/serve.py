@@ -31,6 +31,12 @@ class Faults:
 
     def __init__(self):
         self.waiting = []  # {kind, path, count, seconds, code, spares: the token of whom it never meets}
+        self.lifted = asyncio.Event()
+
+    def clear(self):
+        self.waiting.clear()
+        self.lifted.set()
+        self.lifted = asyncio.Event()
 
     async def strike(self, request):
         for fault in self.waiting:
@@ -51,6 +57,8 @@ class Faults:
             return  # it is done, and the answer does not arrive
         if kind == "slow":
             await asyncio.sleep(fault["seconds"])
+        elif kind == "hold":  # until the faults are cleared
+            await self.lifted.wait()
         elif kind == "hang":
             await asyncio.sleep(3600)
         elif kind == "cut":
@@ -158,7 +166,7 @@ class StandIn:
         if "fault" in wish:
             self.faults.waiting.append(wish["fault"])
         if wish.get("clear"):
-            self.faults.waiting.clear()
+            self.faults.clear()
         if "token" in wish:
             self.cluster.tokens[wish["token"]] = (wish["user"], wish.get("groups", []))
         if "revoke" in wish:

@@ -5,13 +5,15 @@ import asyncio
 
 class Faults:
     def __init__(self):
-        self.waiting = []
+        self.waiting, self.lifted = [], asyncio.Event()
 
     def add(self, fault):
         self.waiting.append({"count": 1, "method": "*", **fault})
 
     def clear(self):
         self.waiting.clear()
+        self.lifted.set()
+        self.lifted = asyncio.Event()
 
     def take(self, method, arguments):
         for fault in self.waiting:
@@ -29,6 +31,8 @@ class Faults:
         """What happens before the call has its effect."""
         if fault["do"] == "slow":
             await asyncio.sleep(fault.get("seconds", 1))
+        elif fault["do"] == "hold":  # until the faults are cleared
+            await self.lifted.wait()
         elif fault["do"] == "hang":  # nothing is done, nobody answers
             await asyncio.sleep(fault.get("seconds", 60))
             raise refusal("request_timeout", status=500)
