@@ -23,9 +23,23 @@ metadata: {{name: {name}}}""" for name in ("payments", "search"))
 AUTH = "rbac.authorization.k8s.io"
 
 
+def documents():
+    """What stands in the example rules."""
+    return [document for path in sorted(pathlib.Path(RULES).glob("*.yaml"))
+            for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
+
+
+@pytest.fixture
+def applied(kubernetes):
+    """With the example rules, as kubectl applies them."""
+    kubernetes.apply(NAMESPACES, RULES)
+    return kubernetes
+
+
 @pytest.fixture
 def ruled(kubernetes):
-    kubernetes.apply(NAMESPACES, RULES)
+    """With the example rules, without what a kubectl costs."""
+    kubernetes.make(*yaml.safe_load_all(NAMESPACES), *documents())
     return kubernetes
 
 
@@ -70,24 +84,18 @@ def review(user="slack:U0APPR", groups=(), **attributes):
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
-def test_kubectl_applies_the_example_rules_and_asks_about_them(ruled):
+def test_kubectl_applies_the_example_rules_and_asks_about_them(applied):
     everybody = "system:authenticated"
-    assert can(ruled, "approve", "slack:U0APPR", everybody, "slack:platform-approvers")
-    assert not can(ruled, "approve", "slack:U0BYST", everybody)
-    assert can(ruled, "create", "slack:U0BYST", everybody)
-    assert not can(ruled, "delete", "slack:U0APPR", "slack:platform-approvers")
-    assert can(ruled, "update", "slack:U0MGR", "slack:managers", resource="quotas.envbot.dev")
-    assert not can(ruled, "approve", "slack:U0APPR", "slack:platform-approvers", namespace="other")
+    assert can(applied, "approve", "slack:U0APPR", everybody, "slack:platform-approvers")
+    assert not can(applied, "approve", "slack:U0BYST", everybody)
+    assert can(applied, "create", "slack:U0BYST", everybody)
+    assert not can(applied, "delete", "slack:U0APPR", "slack:platform-approvers")
+    assert can(applied, "update", "slack:U0MGR", "slack:managers", resource="quotas.envbot.dev")
+    assert not can(applied, "approve", "slack:U0APPR", "slack:platform-approvers", namespace="other")
 
 
-def documents():
-    """What stands in the example rules."""
-    return [document for path in sorted(pathlib.Path(RULES).glob("*.yaml"))
-            for document in yaml.safe_load_all(path.read_text(encoding="utf-8")) if document]
-
-
-def test_kubectl_says_unchanged_the_second_time_and_changes_what_changed(ruled):
-    run = ruled.kubectl("apply", "-f", RULES)
+def test_kubectl_says_unchanged_the_second_time_and_changes_what_changed(applied):
+    run = applied.kubectl("apply", "-f", RULES)
     assert run.returncode == 0
     assert run.stdout.count("unchanged") == run.stdout.count("\n") == len(documents())
     moved = f"""
@@ -97,22 +105,22 @@ metadata: {{name: approvers, namespace: payments}}
 roleRef: {{apiGroup: {AUTH}, kind: ClusterRole, name: envbot-approver}}
 subjects: [{{apiGroup: {AUTH}, kind: User, name: "slack:U0NEW"}}]
 """
-    ruled.apply(moved)
-    assert can(ruled, "approve", "slack:U0NEW")
-    assert not can(ruled, "approve", "slack:U0APPR", "slack:platform-approvers")
-    assert ruled.kubectl("delete", "rolebinding", "approvers", "-n", "payments").returncode == 0
-    assert not can(ruled, "approve", "slack:U0NEW")
-    gone = ruled.kubectl("get", "rolebinding", "approvers", "-n", "payments")
+    applied.apply(moved)
+    assert can(applied, "approve", "slack:U0NEW")
+    assert not can(applied, "approve", "slack:U0APPR", "slack:platform-approvers")
+    assert applied.kubectl("delete", "rolebinding", "approvers", "-n", "payments").returncode == 0
+    assert not can(applied, "approve", "slack:U0NEW")
+    gone = applied.kubectl("get", "rolebinding", "approvers", "-n", "payments")
     assert gone.returncode == 1 and "NotFound" in gone.stderr
 
 
-def test_kubectl_reconciles_and_finds_nothing_left_to_do(ruled):
-    ruled.kubectl("delete", "clusterrole", "envbot-approver")
-    assert not can(ruled, "approve", "slack:U0APPR", "slack:platform-approvers")
-    run = ruled.kubectl("auth", "reconcile", "-f", RULES)
+def test_kubectl_reconciles_and_finds_nothing_left_to_do(applied):
+    applied.kubectl("delete", "clusterrole", "envbot-approver")
+    assert not can(applied, "approve", "slack:U0APPR", "slack:platform-approvers")
+    run = applied.kubectl("auth", "reconcile", "-f", RULES)
     assert run.returncode == 0 and "reconciliation required create" in run.stdout + run.stderr
-    assert can(ruled, "approve", "slack:U0APPR", "slack:platform-approvers")
-    run = ruled.kubectl("auth", "reconcile", "-f", RULES)
+    assert can(applied, "approve", "slack:U0APPR", "slack:platform-approvers")
+    run = applied.kubectl("auth", "reconcile", "-f", RULES)
     assert run.returncode == 0 and "required" not in run.stdout + run.stderr
 
 
@@ -262,7 +270,7 @@ def test_rules_mean_what_kubernetes_documents(ruled, rule, allows, not_):
          "metadata": {"name": "r", "namespace": "payments"},
          "roleRef": {"kind": "Role", "name": "r", "apiGroup": AUTH},
          "subjects": [{"kind": "ServiceAccount", "name": "robot"}]}]
-    ruled.apply(*[json.dumps(part, indent=1) for part in parts])
+    ruled.make(*parts)
     robot = "system:serviceaccount:payments:robot"
 
     def allowed(attributes):

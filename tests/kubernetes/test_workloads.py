@@ -32,7 +32,7 @@ def job(name, script="exit 0", **spec):
 
 @pytest.fixture
 def working(kubernetes):
-    kubernetes.apply(NAMESPACE)
+    kubernetes.make(yaml.safe_load(NAMESPACE))
     kubernetes.change(image=IMAGE, runs={"program": "/bin/sh", "env": {"PATH": os.environ["PATH"]}})
     return kubernetes
 
