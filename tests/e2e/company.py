@@ -96,13 +96,9 @@ class Company:
         postgres.make_database(name, self.migrated() if migrated else "template1")
 
     def migrated(self):
-        """A database as `envbot migrate` leaves it, made once a server: copying is quicker."""
-        if not self.postgres.migrated:
-            made = self.postgres.make_database("migrated")
-            subprocess.run([built("envbot"), "migrate", "--config", self.config], check=True,
-                           env={**self.environment(), "ENVBOT_DATABASE_URL": made.url})
-            self.postgres.migrated = "migrated"
-        return self.postgres.migrated
+        return self.postgres.migrated_by(lambda url: subprocess.run(
+            [built("envbot"), "migrate", "--config", self.config], check=True,
+            env={**self.environment(), "ENVBOT_DATABASE_URL": url}))
 
     def start_program(self, name, arguments):
         ready = os.path.join(self.directory, f"{name}.ready")

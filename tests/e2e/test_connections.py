@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 
-import psycopg2
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -20,7 +19,8 @@ sys.path.insert(0, str(ROOT / "tests" / "slack"))
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from built import built  # noqa: E402
 from client import Workspace  # noqa: E402
-from test_outbox import cluster, wait_for  # noqa: E402,F401
+from company import Program  # noqa: E402
+from test_outbox import wait_for  # noqa: E402
 
 ENVBOT = built("envbot")
 TOKENS = {"SLACK_APP_TOKEN": "xapp-1-A0ENVBOT-1-test", "SLACK_BOT_TOKEN": "xoxb-1-test"}
@@ -29,21 +29,14 @@ TOKENS = {"SLACK_APP_TOKEN": "xapp-1-A0ENVBOT-1-test", "SLACK_BOT_TOKEN": "xoxb-
 class Stage:
     """The stand-in workspace, a database, and `envbot serve` between them."""
 
-    def __init__(self, cluster, folder):
+    def __init__(self, postgres, folder):
         self.folder = folder
-        name = "c_" + "".join(c if c.isalnum() else "_" for c in folder.name)[-40:].lower()
-        admin = psycopg2.connect(host=cluster, user="envbot", dbname="postgres")
-        admin.autocommit = True
-        admin.cursor().execute(f'CREATE DATABASE "{name}"')
-        admin.close()
-        self.dsn = f"postgresql:///{name}?host={cluster}&user=envbot"
-        ready = folder / "slack.json"
-        self.slack_log = open(folder / "slack.log", "w")
-        self.slack = subprocess.Popen(
-            ["/usr/bin/python3", str(ROOT / "tests" / "slack" / "serve.py"),
-             "--ready-file", str(ready)], stdout=self.slack_log, stderr=self.slack_log)
-        wait_for(ready.exists, "the workspace")
-        self.url = json.loads(ready.read_text())["url"]
+        self.database = "c_" + "".join(c if c.isalnum() else "_" for c in folder.name)[-40:].lower()
+        self.dsn = postgres.url(self.database)
+        ready = str(folder / "slack.json")
+        self.slack = Program([str(ROOT / "tests" / "slack" / "serve.py"), "--ready-file", ready], ready,
+                             str(folder / "slack.log"))
+        self.url = self.slack.url
         self.workspace = Workspace(self.url)
         (folder / "envbot.yaml").write_text(
             "teams: [{name: payments, channel: C0PAY, approvers_channel: C0PLAT}]\n"
@@ -51,15 +44,19 @@ class Stage:
             "aws: {region: eu-central-1}\n")
         self.log_path = folder / "envbot.log"
         self.bot = None
+        postgres.make_database(self.database, postgres.migrated_by(lambda url: subprocess.run(
+            [ENVBOT, "migrate"], check=True, env={**self.environment(), "DATABASE_URL": url})))
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], **TOKENS, "DATABASE_URL": self.dsn,
+                "ENVBOT_CONFIG": str(self.folder / "envbot.yaml"),
+                "ENVBOT_TEMPLATES": str(ROOT / "templates"),
+                "ENVBOT_RBAC_PATH": str(ROOT / "deploy" / "rbac"),
+                "ENVBOT_SLACK_API_URL": self.url + "/api/", "ENVBOT_HTTP_LISTEN": "127.0.0.1:0",
+                "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET"}
 
     def start(self, **settings):
-        environment = {"PATH": os.environ["PATH"], **TOKENS, "DATABASE_URL": self.dsn,
-                       "ENVBOT_CONFIG": str(self.folder / "envbot.yaml"),
-                       "ENVBOT_TEMPLATES": str(ROOT / "templates"),
-                       "ENVBOT_RBAC_PATH": str(ROOT / "deploy" / "rbac"),
-                       "ENVBOT_SLACK_API_URL": self.url + "/api/",
-                       "ENVBOT_HTTP_LISTEN": "127.0.0.1:0",
-                       "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", **settings}
+        environment = {**self.environment(), **settings}
         with open(self.log_path, "a") as log:
             self.bot = subprocess.Popen([ENVBOT, "serve"], env=environment, stderr=log, stdout=log)
         return self
@@ -96,19 +93,18 @@ class Stage:
 
     def close(self):
         code = self.stop() if self.bot else None
-        self.slack.send_signal(signal.SIGTERM)
-        self.slack.wait(10)
-        self.slack_log.close()
+        self.slack.stop()
         return code
 
 
 @pytest.fixture
-def stage(cluster, tmp_path):  # noqa: F811
-    stage = Stage(cluster, tmp_path)
+def stage(postgres, tmp_path):
+    stage = Stage(postgres, tmp_path)
     try:
         yield stage
     finally:
         code = stage.close()
+        postgres.drop_database(stage.database)
     assert code in (None, 0), stage.log()
     assert "Sanitizer" not in stage.log()
 

@@ -5,12 +5,9 @@ import http.server
 import json
 import os
 import pathlib
-import pwd
-import shutil
 import signal
 import socketserver
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.parse
@@ -170,51 +167,31 @@ class Slack:
                     and (thread is None or bool(p.get("thread_ts")) == thread)]
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """A PostgreSQL of the tests' own, on a unix socket; never run as root."""
-    folder = tempfile.mkdtemp(prefix="envbot-pg-")
-    bin = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
-    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    prefix = ["runuser", "-u", user, "--"] if os.geteuid() == 0 else []
-    if os.geteuid() == 0:
-        os.chmod(folder, 0o755)
-        shutil.chown(folder, user, user)
-    run = lambda *words: subprocess.run([*prefix, *words], check=True, cwd="/",
-                                        stdout=subprocess.DEVNULL)
-    run(f"{bin}/initdb", "-D", f"{folder}/db", "-A", "trust", "-U", "envbot", "--no-sync")
-    run(f"{bin}/pg_ctl", "-D", f"{folder}/db", "-w", "-l", f"{folder}/log", "-o",
-        f"-k {folder} -c listen_addresses='' -c fsync=off", "start")
-    yield folder
-    run(f"{bin}/pg_ctl", "-D", f"{folder}/db", "-m", "immediate", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 class World:
-    def __init__(self, cluster, folder):
+    def __init__(self, postgres, folder):
         self.slack = Slack()
         self.folder, self.process, self.log = folder, None, open(folder / "log", "a+")
-        name = folder.name.replace("-", "_")[-40:].lower()
-        admin = psycopg2.connect(host=cluster, user="envbot", dbname="postgres")
-        admin.autocommit = True
-        admin.cursor().execute(f'CREATE DATABASE "{name}"')
-        admin.close()
-        self.dsn = f"postgresql:///{name}?host={cluster}&user=envbot"
+        self.database = folder.name.replace("-", "_")[-40:].lower()
+        self.dsn = postgres.url(self.database)
         (folder / "envbot.yaml").write_text(
             "teams: [{name: payments, channel: C0PAY, approvers_channel: C0PLAT}]\n"
             "operators: {channel: C0OPS}\nmail: {from: envbot@example.com}\n"
             "aws: {region: eu-central-1}\n")
         self.settings = {"slack_post_interval_ms": "0", "slack_update_interval_ms": "0"}
+        postgres.make_database(self.database, postgres.migrated_by(lambda url: subprocess.run(
+            [built("envbot"), "migrate"], check=True, env={**self.environment(), "DATABASE_URL": url})))
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "ENVBOT_CONFIG": str(self.folder / "envbot.yaml"),
+                "ENVBOT_TEMPLATES": str(ROOT / "templates"), "DATABASE_URL": self.dsn,
+                "SLACK_BOT_TOKEN": "xoxb-1-test", "SLACK_APP_TOKEN": "xapp-1-test",
+                "ENVBOT_SLACK_API_URL": self.slack.url + "/api/",
+                "AWS_ENDPOINT_URL": self.slack.url, "AWS_ACCESS_KEY_ID": "AKID",
+                "AWS_SECRET_ACCESS_KEY": "SECRET",
+                **{f"ENVBOT_{k.upper()}": v for k, v in self.settings.items()}}
 
     def start(self):
-        environment = {"PATH": os.environ["PATH"], "ENVBOT_CONFIG": str(self.folder / "envbot.yaml"),
-                       "ENVBOT_TEMPLATES": str(ROOT / "templates"), "DATABASE_URL": self.dsn,
-                       "SLACK_BOT_TOKEN": "xoxb-1-test", "SLACK_APP_TOKEN": "xapp-1-test",
-                       "ENVBOT_SLACK_API_URL": self.slack.url + "/api/",
-                       "AWS_ENDPOINT_URL": self.slack.url, "AWS_ACCESS_KEY_ID": "AKID",
-                       "AWS_SECRET_ACCESS_KEY": "SECRET",
-                       **{f"ENVBOT_{k.upper()}": v for k, v in self.settings.items()}}
-        self.process = subprocess.Popen([BOT], env=environment, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([BOT], env=self.environment(), stdout=subprocess.PIPE,
                                         stderr=self.log, text=True)
         assert self.process.stdout.readline() == "ready\n", (self.folder / "log").read_text()
 
@@ -231,7 +208,7 @@ class World:
                 cursor.execute(text, values)
                 return cursor.fetchall() if cursor.description else cursor.rowcount
 
-    def environment(self, name="demo", state="pending", mail="developer@example.com"):
+    def requested(self, name="demo", state="pending", mail="developer@example.com"):
         self.sql("INSERT INTO teams (name) VALUES ('payments') ON CONFLICT DO NOTHING")
         return self.sql(
             "INSERT INTO environments (team, name, cluster, region, owner_workspace, owner_id,"
@@ -266,8 +243,8 @@ class World:
 
 
 @pytest.fixture
-def world(cluster, tmp_path):
-    world = World(cluster, tmp_path)
+def world(postgres, tmp_path):
+    world = World(postgres, tmp_path)
     world.start()
     yield world
     if world.process:
@@ -276,11 +253,12 @@ def world(cluster, tmp_path):
     text = world.log.read()
     world.log.close()
     world.slack.close()
+    postgres.drop_database(world.database)
     assert "xoxb" not in text and "SECRET" not in text
 
 
 def test_a_message_comes_first_and_its_thread_in_order(world):
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     for n in range(5):
         world.say(id, f"word {n}")
@@ -298,7 +276,7 @@ def test_many_redraws_are_few_updates_of_what_is_true_then(world):
     world.stop()
     world.settings["slack_update_interval_ms"] = "700"
     world.start()
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     world.settle()
     world.sql("UPDATE environments SET state = 'queued' WHERE id = %s", id)
@@ -312,7 +290,7 @@ def test_many_redraws_are_few_updates_of_what_is_true_then(world):
 
 
 def test_a_card_goes_to_the_approvers_and_links_to_its_message(world):
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     world.redraw(id, "card")
     world.settle()
@@ -323,7 +301,7 @@ def test_a_card_goes_to_the_approvers_and_links_to_its_message(world):
 
 
 def test_each_message_stands_where_it_belongs_and_its_thread_under_it(world):
-    id = world.environment()
+    id = world.requested()
     world.sql("""UPDATE environments SET template_copy =
               '{"title": "Small", "approval": {"escalate": {"channel": "C0LEADS"}}}'""")
     world.sql("""INSERT INTO change_requests (id, environment, kind, wanted, before, after, reason,
@@ -356,7 +334,7 @@ def test_each_message_stands_where_it_belongs_and_its_thread_under_it(world):
 
 
 def test_a_copy_without_its_channel_is_for_the_operators_and_no_second_card(world):
-    id = world.environment()
+    id = world.requested()
     world.sql("""UPDATE environments SET template_copy =
               '{"title": "Small", "approval": {"escalate": {"channel": "C0LEADS"}}}'""")
     world.slack.fault("chat.postMessage", "error", 9, channel="C0LEADS", error="channel_not_found")
@@ -367,7 +345,7 @@ def test_a_copy_without_its_channel_is_for_the_operators_and_no_second_card(worl
 
 
 def test_a_lost_answer_is_looked_up_and_nothing_is_said_twice(world):
-    id = world.environment()
+    id = world.requested()
     world.slack.fault("chat.postMessage", "lose", 1)
     world.redraw(id)
     world.settle()
@@ -379,7 +357,7 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_said_twice(world):
 
 
 def test_a_process_killed_after_the_post_leaves_no_second_one(world):
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     world.settle()
     # The post's effect is there, its answer comes too late for the process.
@@ -406,7 +384,7 @@ def test_a_process_killed_after_the_post_leaves_no_second_one(world):
 
 
 def test_429_is_waited_for_and_order_kept(world):
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     world.settle()
     world.slack.fault("chat.postMessage", "status", 1, status=429, headers={"Retry-After": "1"})
@@ -422,7 +400,7 @@ def test_429_is_waited_for_and_order_kept(world):
                                    {"do": "error", "error": "internal_error"},
                                    {"do": "error", "error": "service_unavailable"}])
 def test_a_broken_slack_gets_it_later_in_order(world, fault):
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     world.settle()
     world.slack.fault("chat.postMessage", fault.pop("do"), 2, **fault)
@@ -433,7 +411,7 @@ def test_a_broken_slack_gets_it_later_in_order(world, fault):
 
 
 def test_a_channel_that_is_gone_is_replaced_by_a_direct_message(world):
-    id = world.environment()
+    id = world.requested()
     world.slack.fault("chat.postMessage", "error", 100, channel="C0PAY", error="channel_not_found")
     world.redraw(id)
     world.say(id, "hello")
@@ -443,7 +421,7 @@ def test_a_channel_that_is_gone_is_replaced_by_a_direct_message(world):
 
 
 def test_bad_blocks_are_said_more_plainly(world):
-    id = world.environment()
+    id = world.requested()
     world.slack.fault("chat.postMessage", "error", 2, error="invalid_blocks")
     world.redraw(id)
     world.settle()
@@ -452,7 +430,7 @@ def test_bad_blocks_are_said_more_plainly(world):
 
 
 def test_what_cannot_be_delivered_is_parked_and_told(world):
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     world.settle()
     world.slack.fault("chat.postMessage", "error", 1, channel="C0PAY", error="invalid_arguments")
@@ -492,7 +470,7 @@ def test_a_file_is_uploaded_in_three_steps(world):
 
 
 def test_mail_is_sent_once_throttled_or_not_and_a_refusal_is_told(world):
-    id = world.environment(state="ready")
+    id = world.requested(state="ready")
     world.redraw(id)
     world.settle()
     view = {"team": "payments", "name": "demo", "cluster": "payments-demo", "region": "r",
@@ -519,7 +497,7 @@ def test_mail_is_sent_once_throttled_or_not_and_a_refusal_is_told(world):
 
 
 def test_two_processes_deliver_each_row_once(world):
-    ids = [world.environment(f"demo{n}") for n in range(6)]
+    ids = [world.requested(f"demo{n}") for n in range(6)]
     other = World.__new__(World)
     other.__dict__ = {**world.__dict__}
     other.start()
@@ -540,7 +518,7 @@ def test_two_processes_deliver_each_row_once(world):
 def test_a_channel_is_paced_and_others_do_not_wait_for_it(world):
     world.stop()
     world.settings["slack_post_interval_ms"] = "400"
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     for n in range(5):
         world.say(id, str(n))
@@ -556,7 +534,7 @@ def test_a_channel_is_paced_and_others_do_not_wait_for_it(world):
 
 def test_it_ends_promptly_and_leaves_what_it_did_not_say(world):
     world.slack.fault("chat.postMessage", "error", 1000, error="service_unavailable")
-    id = world.environment()
+    id = world.requested()
     world.redraw(id)
     wait_for(lambda: any(m == "chat.postMessage" for _, m, _ in world.slack.calls), "a try")
     began = time.monotonic()
