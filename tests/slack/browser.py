@@ -9,6 +9,7 @@ import time
 import aiohttp
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -34,7 +35,9 @@ def start_browser(directory):
     for flag in FLAGS + [f"--user-data-dir={directory}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options)
+    # What is killed leaves its temporary files, and in this folder they go with the rest.
+    service = Service(env={**os.environ, "TMPDIR": str(directory)})
+    return webdriver.Chrome(service=service, options=options)
 
 
 class Page:

@@ -20,7 +20,8 @@ def test_a_refusal_that_nobody_looked_at_fails_its_test(tmp_path):
     tests = os.path.join(ROOT, "tests")
     done = subprocess.run(
         ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-         "-p", "conftest", f"--rootdir={tmp_path}", "--tb=line", str(tmp_path / "test_stories.py")],
+         "-p", "conftest", f"--rootdir={tmp_path}",
+         f"--basetemp={tmp_path / 't'}", "--tb=line", str(tmp_path / "test_stories.py")],
         capture_output=True, text=True, timeout=120,
         env={**{k: v for k, v in os.environ.items() if not k.startswith("PYTEST")},
              "PYTHONPATH": tests})

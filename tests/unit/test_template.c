@@ -297,12 +297,13 @@ static void test_every_mistake_of_a_template_is_said_with_its_line(void **state)
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (!strstr(problems, expected[i]))
             fail_msg("“%s” is not in\n%s", expected[i], problems);
-    static const char *const files[] = {"bad", "late", "odd", "shape"};
+    static const char *const files[] = {"bad",  "late",   "odd",   "shape",
+                                        "list", "groups", "lines", "empty"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         remove(talloc_asprintf(*state, "%s/%s.yaml", inside, files[i]));
     remove(talloc_asprintf(*state, "%s/prices.yaml", folder));
-    rmdir(inside);
-    rmdir(folder);
+    assert_int_equal(rmdir(inside), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static int set_up(void **state)
