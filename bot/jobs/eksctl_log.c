@@ -234,10 +234,38 @@ cJSON *plan_json(const void *ctx, const struct plan *plan, bool done)
         json_set_string(task, "status", status);
         json_set_string(task, "details",
                         details_of(tmp, plan, index, done || index < plan->current));
+        json_set_number(task, "began", (double)plan->began[index]);
         cJSON_AddItemToArray(tasks, task);
     }
     talloc_free(tmp);
     json_set_string(json, "title", title_of(plan, done));
     json_set(json, "tasks", tasks);
     return json;
+}
+
+void plan_restart(struct plan *plan, int64_t now)
+{
+    plan->current = 0;
+    plan->slow = false;
+    memset(plan->began, 0, sizeof plan->began);
+    plan->began[0] = now;
+}
+
+void plan_resume(struct plan *plan, const cJSON *json)
+{
+    int64_t began[PLAN_MOST] = {0};
+    int current = 0, index = 0;
+    const cJSON *task;
+    cJSON_ArrayForEach (task, json_at(json, "tasks")) {
+        const char *id = plan_phase_id(plan, index);
+        if (!id || strcmp(id, json_string_or_empty(task, "id")) != 0)
+            return;
+        if (strcmp(json_string_or_empty(task, "status"), "pending") != 0)
+            current = index;
+        began[index++] = (int64_t)json_number(task, "began", 0);
+    }
+    if (index == 0 || !began[0])
+        return;
+    plan->current = current;
+    memcpy(plan->began, began, sizeof began);
 }

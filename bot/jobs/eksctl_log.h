@@ -45,8 +45,15 @@ int64_t plan_took(const struct plan *plan, int index);
 char *plan_usual(const void *ctx, const struct plan *plan, int index);
 /* Moves the plan on as the line tells; true when it changed. */
 bool plan_advance(struct plan *plan, const struct eksctl_line *line);
-/* As the view's plan: {title, tasks: [{id, title, status, details}]}, owned by ctx. details: how
-   long it took, or since when and how long it usually does. */
+/* Back to its first phase, which begins now (PostgreSQL's time): what was done is not there any
+ * more.
+ */
+void plan_restart(struct plan *plan, int64_t now);
+/* As far as the view's plan tells that it came, with the times of its phases. Of another kind of
+   job's nothing is taken. */
+void plan_resume(struct plan *plan, const cJSON *json);
+/* As the view's plan: {title, tasks: [{id, title, status, details, began}]}, owned by ctx. details:
+   how long it took, or since when and how long it usually does. */
 cJSON *plan_json(const void *ctx, const struct plan *plan, bool done);
 
 #endif

@@ -278,6 +278,8 @@ static bool begin_plan(struct run *run, const void *ctx, struct error *err)
     run->clock_at = run->phase_at = guard_clock();
     run->database_at = run->env->now;
     run->plan.began[0] = supervise_time(run);
+    if (supervise_plan_is_ours(run))
+        plan_resume(&run->plan, run->env->plan);
     struct rows *usual = job_usual(ctx, run->db, run->job->kind, run->env->template, err);
     for (int row = 0; usual && row < rows_count(usual); row++)
         for (int i = 0; plan_phase_id(&run->plan, i); i++)

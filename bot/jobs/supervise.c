@@ -91,9 +91,19 @@ int64_t supervise_time(const struct run *run)
 
 cJSON *supervise_plan(struct run *run, bool done)
 {
-    if (strcmp(run->env->state, "failed") != 0)
-        run->env->plan = plan_json(run->env, &run->plan, done);
+    if (strcmp(run->env->state, "failed") == 0)
+        return run->env->plan;
+    run->env->plan = plan_json(run->env, &run->plan, done);
+    json_set_number(run->env->plan, "job", (double)run->job->id);
+    json_set_number(run->env->plan, "failures", run->job->failures);
     return run->env->plan;
+}
+
+bool supervise_plan_is_ours(const struct run *run)
+{
+    const cJSON *plan = run->env->plan;
+    return (int64_t)json_number(plan, "job", 0) == run->job->id &&
+           (int)json_number(plan, "failures", -1) == run->job->failures;
 }
 
 bool supervise_tell(struct run *run, bool done, struct error *err)

@@ -64,6 +64,9 @@ int64_t supervise_time(const struct run *run);
 /* The plan as it stands now, set on the environment and returned. While a failure is cleaned up,
    its message keeps the plan that shows where it stopped. */
 cJSON *supervise_plan(struct run *run, bool done);
+/* Whether the environment's plan is of this job, and of no try of it that has failed: then who goes
+   on keeps what was done. */
+bool supervise_plan_is_ours(const struct run *run);
 /* Writes the plan as it is now and lets the message be redrawn. */
 bool supervise_tell(struct run *run, bool done, struct error *err);
 /* A line of our own in the job's log; what cannot be written now comes with the next lines. */

@@ -95,6 +95,8 @@ static bool run_eksctl(struct work *w, enum action action, char **arguments, con
 
 static bool act_create(struct work *w)
 {
+    if (w->run->plan.current)
+        plan_restart(&w->run->plan, supervise_time(w->run));
     return run_eksctl(w, ACTION_CREATE, eksctl_create(w->run->env, w->run->config),
                       tree_yaml(w->run->env, w->config));
 }

@@ -1,6 +1,10 @@
 """What people see while a job runs: honest times, what comes next, and when something takes long."""
 
 import json
+import os
+import signal
+
+from test_crash import job_pids, stands_creating
 
 FREE = "--nodes 1 --ttl 2h"
 
@@ -38,6 +42,43 @@ def test_the_plan_tells_times_and_says_when_a_step_takes_unusually_long(company)
     assert "usually" in json.dumps(c.message("second")[2])
     c.slack.type("U0DEV", "C0GEN", "delete second", wait=20)
     c.wait_state("second", "deleted", seconds=60)
+
+
+def test_who_takes_over_keeps_what_was_done(company):
+    c = company(options={"jobs.phase": "10m"})
+    _, held = stands_creating(c, "nodegroup")
+    before = c.slack.wait_for(lambda: (now := plan(c, "demo"))["nodes"]["status"] == "in_progress" and now,
+                              "the plan is at the nodes", 60)
+    looks = c.eksctl.hold("get")
+    job, _ = job_pids(c)
+    os.kill(job, signal.SIGKILL)
+    looks.wait("who takes over looks what there is")
+    assert c.database.one("SELECT attempts FROM jobs") == 2
+    assert plan(c, "demo") == before
+    held.lift()
+    looks.lift()
+    c.wait_state("demo", "ready", seconds=90)
+    kept = c.database.one("SELECT result->'phases' FROM jobs")
+    assert {"prepare", "control-plane"} <= set(kept), kept
+
+
+def test_who_creates_anew_begins_the_plan_anew(company):
+    c = company(options={"jobs.phase": "10m"})
+    _, held = stands_creating(c, "nodegroup")
+    c.slack.wait_for(lambda: plan(c, "demo")["nodes"]["status"] == "in_progress", "it is at the nodes", 60)
+    looks = c.eksctl.hold("get")
+    job, _ = job_pids(c)
+    os.kill(job, signal.SIGKILL)
+    looks.wait("who takes over looks what there is")
+    c.eksctl.remove("payments-demo")
+    again = c.eksctl.hold("create", phase="control-plane")
+    looks.lift()
+    again.wait("it is created anew")
+    c.slack.wait_for(lambda: (now := plan(c, "demo"))["control-plane"]["status"] == "in_progress"
+                     and now["nodes"]["status"] == "pending", "the plan is at the control plane", 60)
+    held.lift()
+    again.lift()
+    c.wait_state("demo", "ready", seconds=90)
 
 
 def test_logs_show_the_lines_that_matter_and_give_the_whole_as_a_file(company):
