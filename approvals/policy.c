@@ -107,10 +107,10 @@ struct policy_missing policy_missing(const struct policy *policy, const struct p
     return missing;
 }
 
-char *policy_missing_text(const void *ctx, const struct policy *policy,
-                          const struct policy_missing *missing)
+/* "one of @security", "2 of @security": of each group that is wanted still. */
+static size_t group_parts(const void *ctx, const struct policy *policy,
+                          const struct policy_missing *missing, const char **parts)
 {
-    const char *parts[POLICY_GROUPS_MOST + 1];
     size_t count = 0;
     int i = 0;
     const cJSON *wanted;
@@ -121,8 +121,30 @@ char *policy_missing_text(const void *ctx, const struct policy *policy,
         else if (more)
             parts[count++] = talloc_asprintf(ctx, "%d of @%s", more, handle_of(wanted->string));
     }
+    return count;
+}
+
+char *policy_missing_text(const void *ctx, const struct policy *policy,
+                          const struct policy_missing *missing)
+{
+    const char *parts[POLICY_GROUPS_MOST + 1];
+    size_t count = group_parts(ctx, policy, missing, parts);
     if (missing->others > 0)
         parts[count++] = text_count(ctx, missing->others, "more approval", "more approvals");
+    return text_list(ctx, parts, count, "and");
+}
+
+char *policy_takes(const void *ctx, const struct policy *policy, const char *who)
+{
+    const struct policy_count nobody = {0};
+    struct policy_missing missing = policy_missing(policy, &nobody);
+    const char *parts[POLICY_GROUPS_MOST + 1];
+    size_t count = group_parts(ctx, policy, &missing, parts);
+    if (count && missing.others > 0)
+        parts[count++] = talloc_asprintf(ctx, "%d more of %s", missing.others, who);
+    else if (!count)
+        parts[count++] =
+            missing.others > 1 ? talloc_asprintf(ctx, "%d of %s", missing.others, who) : who;
     return text_list(ctx, parts, count, "and");
 }
 

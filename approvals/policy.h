@@ -39,6 +39,10 @@ struct policy_missing policy_missing(const struct policy *policy, const struct p
 char *policy_missing_text(const void *ctx, const struct policy *policy,
                           const struct policy_missing *missing);
 
+/* What it takes where nobody has voted, ctx: who could, with how many of them and of which groups:
+   "2 of @platform", "one of @security and 1 more of @platform". */
+char *policy_takes(const void *ctx, const struct policy *policy, const char *who);
+
 /* What is to be approved, and by which rules. */
 struct policy_question {
     const struct rbac *rules;

@@ -80,8 +80,7 @@ bool more_prepare(struct call *call, const struct more *more, struct error *err)
     question.requesters[1] = owner;
     if (!policy_anybody(call, &question, &who, err))
         return false;
-    call->prepared = policy.count > 1 ? talloc_asprintf(call, "%d of %s", policy.count, who)
-                                      : talloc_strdup(call, who);
+    call->prepared = policy_takes(call, &policy, who);
     return true;
 }
 

@@ -54,7 +54,11 @@ bool show_run(struct call *call, struct error *err)
     if (!change_request_open(call, call->db, env->id, &change, err))
         return false;
     bool waits = change || strcmp(env->state, "pending") == 0;
-    json_set_string(view, "deciders", call->prepared && waits ? call->prepared : "");
+    const char *deciders = call->prepared && waits ? call->prepared : "";
+    json_set_string(view, "deciders", deciders);
+    json_set_format(view, "votes_words", "%s%s%s%s",
+                    waits && !change ? json_string_or_empty(env->tally, "line") : "",
+                    *deciders ? " Can still decide: " : "", deciders, *deciders ? "." : "");
     if (change)
         view_question(view, change->wait.question);
     json_set_string(view, "wanted",

@@ -267,8 +267,7 @@ bool wish_judge(struct call *call, struct wish *wish, struct error *err)
     const struct policy_question question = question_of(call, wish);
     if (!policy_anybody(call, &question, &wish->who, err) || !find_approvers(call, wish, err))
         return false;
-    if (wish->policy.count > 1)
-        wish->who = talloc_asprintf(call, "%d of %s", wish->policy.count, wish->who);
+    wish->who = policy_takes(call, &wish->policy, wish->who);
     return true;
 }
 

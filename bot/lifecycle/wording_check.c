@@ -73,6 +73,7 @@ static const char *const others[] = {
     "changes",
     "fields",
     "void_words",
+    "votes_words",
     "step",
     "took",
     "usual",

@@ -63,6 +63,24 @@ static void test_so_many_of_each_group_are_needed(void **state)
     assert_string_equal(missing(*state, &p, &count), "");
 }
 
+static void test_what_it_takes_names_how_many_of_whom(void **state)
+{
+    static const struct {
+        const char *section, *takes;
+    } table[] = {
+        {"{}", "@x, <@U1>"},
+        {"{\"count\":2}", "2 of @x, <@U1>"},
+        {"{\"groups\":{\"slack:security\":1}}", "one of @security"},
+        {"{\"count\":2,\"groups\":{\"slack:security\":1}}",
+         "one of @security and 1 more of @x, <@U1>"},
+        {"{\"count\":2,\"groups\":{\"slack:a\":2,\"slack:b\":1}}", "2 of @a and one of @b"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct policy p = policy(*state, table[i].section);
+        assert_string_equal(policy_takes(*state, &p, "@x, <@U1>"), table[i].takes);
+    }
+}
+
 static void test_more_groups_than_can_be_counted_are_never_met(void **state)
 {
     char *section = talloc_strdup(*state, "{\"groups\":{");
@@ -141,6 +159,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_condition_that_cannot_be_judged_does_not_hold,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_it_takes_names_how_many_of_whom, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_more_groups_than_can_be_counted_are_never_met, set_up,
                                         tear_down),
     };

@@ -71,6 +71,7 @@ static void add_extras(cJSON *values)
 {
     static const char *const plain[] = {"by", "decision_reason", "more", "words", "error", "note"};
     json_set_string(values, "deciders", "<@U0APPR>");
+    json_set_string(values, "votes_words", "Waiting for @approvers. Can still decide: <@U0APPR>.");
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         json_set_string(values, plain[i], hostile);
     json_set_string(values, "by_mention", "<@U0APPR>");
