@@ -129,7 +129,10 @@ class Acting(Hands):
             return form and self.submit("deny", form[0], {"reason": {"reason": "not now"}}, **about)
         if roll < 0.45 and row["place"] == "card":
             return self.approve_with_changes(row, about)
-        return self.click("approve", row, "approve", **about)
+        act = self.click("approve", row, "approve", **about)
+        if act and row["name"] != TAKEN and self.chance.random() < 0.2:  # and thinks better of it
+            act = self.type("takeback", f"takeback {row['name']}", **about)
+        return act
 
     def approve_with_changes(self, row, about):
         form = self.opened(self.click, "form", row, "changes", **about)
@@ -140,19 +143,31 @@ class Acting(Hands):
                                     nodes=nodes, seconds=seconds, **about)
 
     def take_back(self):
-        """One of their own votes, decided or not."""
-        mine = ("SELECT e.id, e.name, m.channel, m.ts, d.card AS place FROM decisions d"
-                " JOIN environments e ON e.id = d.environment"
-                " JOIN messages m ON m.environment = e.id AND m.place = d.card"
-                " WHERE d.user_id = %s AND d.word = 'approve' AND (e.state = 'pending' OR d.card <> 'card')"
-                " ORDER BY d.id")
-        row = self.one(mine, self.who.id)
+        """One of their own votes; now and then what is decided already."""
+        row = self.one(
+            "SELECT e.id, e.name, m.channel, m.ts, d.card AS place FROM decisions d"
+            " JOIN environments e ON e.id = d.environment"
+            " JOIN messages m ON m.environment = e.id AND m.place = d.card"
+            " WHERE d.user_id = %s AND d.word = 'approve' AND (%s OR e.state = 'pending' OR EXISTS"
+            "  (SELECT FROM change_requests r WHERE r.state = 'pending' AND d.card = 'change-' || r.id))"
+            " ORDER BY d.id", self.who.id, self.chance.random() < 0.2)
         if not row:
             return None
         about = {"environment": row["id"], "place": row["place"]}
         if self.chance.random() < 0.3 and row["name"] != TAKEN:
             return self.type("takeback", f"takeback {row['name']}", **about)
         return self.click("takeback", row, "takeback", **about)
+
+    def ask(self):
+        row = self.card("card")
+        if row and row["name"] != TAKEN:
+            self.type("ask", f"ask {row['name']} what for?", environment=row["id"])
+
+    def answer(self):
+        found = self.mine(["pending"], "EXISTS (SELECT FROM questions q WHERE q.environment = e.id"
+                                       " AND q.answered_at IS NULL)")
+        if found:
+            self.type("answer", f"answer {found['name']} for the load test", environment=found["id"])
 
     def review(self):
         """What was started by breaking the glass: mostly seen, now and then ended."""
@@ -176,7 +191,7 @@ class Acting(Hands):
     def choices(self, over):
         """(act, how often) of who they are."""
         if self.who.role == "approver":
-            return ((self.decide, 70), (self.take_back, 15), (self.review, 15))
+            return ((self.decide, 65), (self.take_back, 20), (self.ask, 5), (self.review, 10))
         on_mine = self.on_mine
         mine = (
             (self.create, 26), (self.create_by_form, 12), (self.extend, 12), (self.scale, 10),
@@ -186,8 +201,9 @@ class Acting(Hands):
             (lambda: on_mine("delete", ["creating", "queued", *UP]), 8),
             (lambda: on_mine("retry", ["failed"]), 10),
             (lambda: on_mine("withdraw", ["pending", *UP]), 4),
+            (self.answer, 4),
             (lambda: self.type("list", self.chance.choice(["list", "quota", "list --mine"])), 8))
-        on_call = ((self.break_glass, 10), (lambda: self.pause(over), 5), (self.resume, 3))
+        on_call = ((self.break_glass, 10), (lambda: self.pause(over), 12), (self.resume, 3))
         return mine + on_call if self.who.role == "on-call" else mine
 
     def live(self, over):

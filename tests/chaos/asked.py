@@ -16,7 +16,7 @@ DONE_BY = {
     "extend": {"extend", "approve"}, "scale": {"scale", "approve"}, "upgrade": {"upgrade"},
     "sleep": {"sleep"}, "wake": {"wake"}, "schedule": {"schedule"}, "retry": {"retry"},
     "delete": {"delete", "end"}, "review-seen": {"seen"}, "review-end": {"end"},
-    "pause": {"pause"}, "resume": {"resume"},
+    "pause": {"pause"}, "resume": {"resume"}, "ask": {"ask"}, "answer": {"answer"},
 }
 NOTHING = {"refused", "shown-anew"}  # is written down, and nothing was done
 # What somebody is told who typed it -> the step that was done then.
@@ -32,7 +32,8 @@ PROMISES = (
     ("withdraw", "is withdrawn.", {"withdraw"}), ("withdraw", "is taken back.", {"change-withdrawn"}),
     ("approve", "You approved", {"approve", "extend", "scale"}), ("approve", "is counted.", {"vote"}),
     ("deny", "You denied", {"deny", "change-denied"}),
-    ("takeback", "is taken back. Needed", {"vote-taken-back"}),
+    ("takeback", "is taken back. Needed", {"vote-taken-back"}), ("ask", "is asked; the answer", {"ask"}),
+    ("answer", "Your answer is passed on", {"answer"}),
     ("pause", "Provisioning is paused: no new", {"pause"}),
     ("resume", "Provisioning goes on", {"resume"}),
 )

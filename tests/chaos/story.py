@@ -24,7 +24,8 @@ LAST = {"ready": {"ready", "warning", "extended", "scaled", "awake", "change-fai
 # Said besides the story, at any time.
 ASIDE = {"mail-failed", "mail-missing", "nobody", "reminder", "escalated", "paused", "resumed",
          "held-up", "votes-void", "aws-waits", "aws-goes-on", "scheduled", "turn-skipped",
-         "turn-waits", "turn-past", "changed", "slow", "change-asked", "change-denied", "change-lapsed", "change-withdrawn"}
+         "turn-waits", "turn-past", "changed", "slow", "question", "answered", "change-asked",
+         "change-denied", "change-lapsed", "change-withdrawn"}
 # How each step is told.
 TOLD = {"request": "requested", "request-without-approval": "requested",
         "break-glass": "broke-glass", "approve": "approved",
