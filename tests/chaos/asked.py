@@ -262,7 +262,7 @@ class Asked:
             newer = [a for a in self.acts if a["kind"] == "schedule" and a["at"] > act["at"]
                      and a["environment"] == env["id"]]
             turned = [row["event"] for row in self.steps[env["id"]] if row["epoch"] > at - 1
-                      and row["event"] in ("sleep", "wake", "turn-skipped", "delete", "expire")]
+                      and row["event"] in ("sleep", "wake", "turn-skipped", "turn-past", "delete", "expire")]
             if kept and not newer and not turned and float(env["now"]) > wake + 30:
                 yield f"{self.named(env)} should have slept from {at}, and nothing was done"
         for env, steps in self.steps.items():

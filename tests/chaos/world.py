@@ -137,7 +137,7 @@ class World:
             small = yaml.safe_load(file)
         small["parameters"]["nodes"]["max"] = NODES_MOST
         pair = dict(small, title="For two to approve", order=6)
-        approval = {**small["approval"], "lapse": "25s"}
+        approval = {**small["approval"], "lapse": "15s"}
         for template, name, approves in (
                 (small, "small", approval), (pair, "pair", {"count": NEEDED["pair"], "lapse": approval["lapse"]})):
             template["approval"] = approves
