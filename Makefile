@@ -30,7 +30,7 @@ DRIVERS := $(patsubst tests/drivers/%.c,$(BUILD)/drivers/%,$(wildcard tests/driv
 
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all programs help deps deps-test deps-check demo demo-reset tour test unit e2e check lint asan \
-        tsan leaks past mutants fuzz fuzzers \
+        tsan leaks past mutants fuzz fuzz-short fuzzers \
         rbac-million race bench chaos chaos-short chaos-mistakes clean format
 
 all: $(BUILD)/envbot ## build build/envbot
@@ -123,10 +123,13 @@ test: deps-test ## build, and run all tests
 	@$(MAKE) --no-print-directory -j$(shell nproc) programs
 	@$(MAKE) --no-print-directory unit e2e
 
+# What takes longest first: the others go one after the other beside it.
+BESIDE := asan tsan past leaks chaos-short race fuzz-short
 check: deps-check ## lint, all tests with sanitizers, a story under valgrind, a race, a little fuzzing
-	@$(MAKE) --no-print-directory lint asan tsan leaks chaos-short
-	@$(MAKE) --no-print-directory race past
-	@$(MAKE) --no-print-directory fuzz RUNS=20000
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory -j$(shell nproc) programs
+	@echo "Two at a time, each tells when it is done: $(BESIDE)"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=recurse --keep-going $(BESIDE)
 
 programs: all $(UNIT) $(DRIVERS)
 
@@ -137,7 +140,7 @@ unit: $(UNIT) ## run the unit tests
 
 # Which tests from outside; so many at a time, because they mostly wait.
 TESTS   := tests
-WORKERS := 6
+WORKERS := 8
 e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py for some of them)
 	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
@@ -153,20 +156,28 @@ $(BUILD)/fuzzers/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(LIBRARY)
 
 # How many minutes for all of them; RUNS=n gives each a number of runs in its place.
 MINUTES := 5
+# A make that is one of several side by side shares their number of jobs.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 FUZZ_FOR = $(if $(RUNS),-runs=$(RUNS),-max_total_time=$$(($(MINUTES) * 60 / $(words $(FUZZERS)))))
 fuzz: ## feed what reads strangers' texts with made-up ones (MINUTES=5, or RUNS=1000000 each)
-	@$(MAKE) --no-print-directory -j$(shell nproc) BUILD=$(BUILD)/fuzz CC=clang WARN=-Wall fuzzers \
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/fuzz CC=clang WARN=-Wall fuzzers \
 	    SANITIZE=fuzzer-no-link,address,undefined \
 	    LDFLAGS="-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -pthread"
 	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_FOR)
 
+fuzz-short:
+	@echo "---- $@"
+	@$(MAKE) --no-print-directory fuzz RUNS=20000
+
 # In a test run it is a few.
 ROUNDS := 100
 race: ## fifty people approve and deny at once through three bots (ROUNDS=100)
+	@echo "---- $@"
 	@ENVBOT_ROUNDS=$(ROUNDS) $(MAKE) --no-print-directory e2e WORKERS=1 \
 	    TESTS=tests/e2e/test_attacks_race.py
 
 past: ## what a million environments of the past cost (a test run has fewer)
+	@echo "---- $@"
 	@ENVBOT_PAST=1000000 $(MAKE) --no-print-directory e2e WORKERS=1 TESTS=tests/e2e/test_past.py
 
 rbac-million: $(DRIVERS) ## ask the access rules a million questions, beside a second evaluator
@@ -174,21 +185,25 @@ rbac-million: $(DRIVERS) ## ask the access rules a million questions, beside a s
 
 lint: ## check formatting, run cppcheck, check the structure of the house
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
-	cppcheck --quiet --std=c11 --enable=warning,portability,performance --error-exitcode=1 \
+	cppcheck -j $(shell nproc) --quiet --std=c11 --enable=warning,portability,performance --error-exitcode=1 \
 	    --include=tests/cppcheck.h --inline-suppr --suppressions-list=tests/cppcheck.suppress \
 	    -Ibot -I. bot commands approvals
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/structure
 
 asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
-	@tests/sanitizers/run $(BUILD)/asan address,undefined unit e2e TESTS=tests/e2e WORKERS=6
+	@echo "---- $@"
+	@ENVBOT_PAST=20000 tests/sanitizers/run $(BUILD)/asan address,undefined unit e2e \
+	    TESTS=tests/e2e WORKERS=6
 
 # What has threads that meet.
 THREADED := $(patsubst %,tests/e2e/test_%.py,socket frames http_door connections outbox story one_decision twice \
               quota_race database_lost rules_reload)
 tsan: ## the tests of what has threads, with ThreadSanitizer
-	@tests/sanitizers/run $(BUILD)/tsan thread unit e2e TESTS="$(THREADED)"
+	@echo "---- $@"
+	@tests/sanitizers/run $(BUILD)/tsan thread unit e2e TESTS="$(THREADED)" WORKERS=6
 
 leaks: $(BUILD)/self_exe.so ## one story, with its jobs, under valgrind
+	@echo "---- $@"
 	@ENVBOT_BINARY=tests/sanitizers/under-valgrind \
 	    tests/sanitizers/run $(BUILD) "" e2e TESTS=tests/e2e/test_story.py WORKERS=1
 
@@ -202,6 +217,7 @@ chaos: deps-check ## play a company while everything around it is killed, cut an
 
 # Two fixed seeds, quick enough for every check.
 chaos-short: all
+	@echo "---- $@"
 	@for seed in 1 2; do /usr/bin/python3 tests/chaos/chaos.py --seed $$seed --minutes 0.2 \
 	    --people 20 --pause 0.5 --hurry 20 || exit 1; done
 

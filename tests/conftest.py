@@ -35,9 +35,12 @@ def kubernetes(tmp_path):
 
 
 # What takes long goes first, so that no worker is left alone with it at the end.
-LONG = ["test_page", "test_page_content", "test_database_away", "test_past", "test_hostile", "test_demo",
-        "test_slack_faults", "test_failures", "test_crash", "test_twice", "test_connections",
-        "test_quota_race", "test_cluster_rules", "test_waiting", "test_audit"]
+LONG = ["test_page", "test_page_content", "test_past", "test_database_away", "test_demo",
+        "test_attacks_replayed", "test_attacks", "test_queue_cost", "test_failures", "test_hostile",
+        "test_workloads", "test_operation", "test_pause", "test_connections", "test_sweep", "test_sdk",
+        "test_wrong_click", "test_reconcile", "test_schedule", "test_scale", "test_breaker",
+        "test_queue", "test_kubernetes_jobs", "test_attacks_clock", "test_slack_faults", "test_waiting",
+        "test_crash", "test_lease", "test_twice", "test_cluster_rules", "test_audit"]
 
 
 def group(item):
