@@ -140,7 +140,8 @@ class Company:
         env.update(SLACK_APP_TOKEN="xapp-1-A0ENVBOT-1-test", SLACK_BOT_TOKEN="xoxb-1-test",
                    AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_REGION="eu-central-1",
                    AWS_SECRET_ACCESS_KEY="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
-                   AWS_EC2_METADATA_DISABLED="true", TMPDIR=self.directory)
+                   AWS_EC2_METADATA_DISABLED="true")
+        env.setdefault("TMPDIR", self.directory)  # what killed jobs leave goes with the test's folder
         if self.aws:
             env["AWS_ENDPOINT_URL"] = self.aws.url
         return env
