@@ -72,6 +72,7 @@ static const struct rule *granting_rule(const struct binding *binding,
 enum near { NEAR_NOTHING, NEAR_ROLE, NEAR_TEAM, NEAR_NAME };
 
 struct answer {
+    int space;               /* the number of the question's namespace */
     struct rbac_reason *why; /* NULL: nobody wants to know */
     enum near near;
 };
@@ -168,13 +169,21 @@ static void note_near(struct answer *answer, const struct grant *grant,
 
 /* ---- the search ---- */
 
+/* The number of a namespace; -1: no binding is of it. */
+static int space_of(const struct rbac *rules, const char *namespace)
+{
+    const struct space *space;
+    HASH_FIND_STR(rules->spaces, namespace, space);
+    return space ? space->number : -1;
+}
+
 /* The first grant whose namespace is not before this one. */
-static size_t lower_bound(const struct grants *grants, const char *namespace)
+static size_t lower_bound(const struct grants *grants, int space)
 {
     size_t low = 0, high = grants->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(grants->items[middle].binding->namespace, namespace) < 0)
+        if (grants->items[middle].space < space)
             low = middle + 1;
         else
             high = middle;
@@ -182,12 +191,12 @@ static size_t lower_bound(const struct grants *grants, const char *namespace)
     return low;
 }
 
-static bool granted_in(const struct grants *grants, const char *namespace,
-                       const struct rbac_question *q, struct answer *answer)
+static bool granted_in(const struct grants *grants, int space, const struct rbac_question *q,
+                       struct answer *answer)
 {
-    for (size_t i = lower_bound(grants, namespace); i < grants->count; i++) {
+    for (size_t i = lower_bound(grants, space); i < grants->count; i++) {
         const struct grant *grant = &grants->items[i];
-        if (strcmp(grant->binding->namespace, namespace) != 0)
+        if (grant->space != space)
             return false;
         const struct rule *rule = granting_rule(grant->binding, q);
         if (!rule)
@@ -206,8 +215,8 @@ static bool granted(const struct grants *table, const char *name, const struct r
     HASH_FIND_STR(table, name, grants);
     if (!grants)
         return false;
-    return granted_in(grants, "", q, answer) ||
-           (*q->namespace && granted_in(grants, q->namespace, q, answer));
+    return granted_in(grants, 0, q, answer) ||
+           (answer->space > 0 && granted_in(grants, answer->space, q, answer));
 }
 
 static void note_nearest(const struct grants *table, const char *name,
@@ -259,7 +268,7 @@ bool rbac_allows(const struct rbac *rules, const struct rbac_question *q, struct
 {
     if (rules->answer)
         return rules->answer(rules->answer_user, q, why);
-    struct answer answer = {.why = why};
+    struct answer answer = {.space = space_of(rules, q->namespace), .why = why};
     if (granted(rules->users, q->user, q, &answer) ||
         (!q->named_only && granted(rules->groups, "system:authenticated", q, &answer)))
         return true;

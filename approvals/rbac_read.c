@@ -186,7 +186,20 @@ static void link_binding(struct reading *r, struct bound *bound)
 
 /* ---- by subject ---- */
 
-static void add_grant(struct rbac *rbac, struct grants **table, const char *name,
+static int space_of(struct rbac *rbac, const char *namespace)
+{
+    struct space *space;
+    HASH_FIND_STR(rbac->spaces, namespace, space);
+    if (!space) {
+        space = talloc_zero(rbac, struct space);
+        space->name = namespace;
+        space->number = (int)HASH_COUNT(rbac->spaces);
+        HASH_ADD_KEYPTR(hh, rbac->spaces, space->name, strlen(namespace), space);
+    }
+    return space->number;
+}
+
+static void add_grant(struct rbac *rbac, struct grants **table, const char *name, int space,
                       const struct binding *binding, const struct subject *subject)
 {
     struct grants *grants;
@@ -200,31 +213,32 @@ static void add_grant(struct rbac *rbac, struct grants **table, const char *name
     if (grants->count == room)
         grants->items =
             talloc_realloc(grants, grants->items, struct grant, (unsigned)(room ? room * 2 : 2));
-    grants->items[grants->count++] = (struct grant){binding, subject};
+    grants->items[grants->count++] = (struct grant){binding, subject, space};
 }
 
-static int by_namespace(const void *left, const void *right)
+static int by_space(const void *left, const void *right)
 {
-    const struct binding *a = ((const struct grant *)left)->binding;
-    const struct binding *b = ((const struct grant *)right)->binding;
-    int order = strcmp(a->namespace, b->namespace);
-    return order ? order : strcmp(a->name, b->name);
+    const struct grant *a = left, *b = right;
+    return a->space != b->space ? (a->space > b->space) - (a->space < b->space)
+                                : strcmp(a->binding->name, b->binding->name);
 }
 
 static void sort_grants(struct grants *table)
 {
     for (struct grants *each = table; each; each = each->hh.next)
-        qsort(each->items, each->count, sizeof *each->items, by_namespace);
+        qsort(each->items, each->count, sizeof *each->items, by_space);
 }
 
 static void index_subjects(struct rbac *rbac)
 {
+    (void)space_of(rbac, ""); /* the first */
     for (size_t i = 0; i < rbac->binding_count; i++) {
         const struct binding *binding = rbac->bindings[i];
+        int space = space_of(rbac, binding->namespace);
         for (size_t s = 0; s < binding->subject_count; s++) {
             const struct subject *subject = &binding->subjects[s];
             add_grant(rbac, subject->kind == SUBJECT_GROUP ? &rbac->groups : &rbac->users,
-                      subject->user_name, binding, subject);
+                      subject->user_name, space, binding, subject);
         }
     }
     sort_grants(rbac->users);
@@ -236,6 +250,7 @@ static int free_tables(struct rbac *rbac)
 {
     HASH_CLEAR(hh, rbac->users);
     HASH_CLEAR(hh, rbac->groups);
+    HASH_CLEAR(hh, rbac->spaces);
     return 0;
 }
 

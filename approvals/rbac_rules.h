@@ -35,10 +35,18 @@ struct binding {
     const struct rule **rules; /* of the role and what it aggregates, NULL-terminated */
 };
 
+/* A namespace has a number, so that a search compares what stands in one place. 0 is "". */
+struct space {
+    const char *name;
+    int number;
+    UT_hash_handle hh;
+};
+
 /* One subject of one binding. */
 struct grant {
     const struct binding *binding;
     const struct subject *subject;
+    int space; /* of the binding */
 };
 
 /* What a user, or a group, is bound to: sorted by the binding's namespace, so that the cluster-wide
@@ -56,6 +64,7 @@ struct rbac {
     struct binding **bindings; /* in the order of the files */
     size_t binding_count;
     struct grants *users, *groups;
+    struct space *spaces;
     char version[13]; /* or "kubernetes" */
     bool whole;
     int holders; /* rules.c counts them, under its lock */
