@@ -50,6 +50,18 @@ def test_what_slack_told_a_moment_ago_serves_when_it_limits_and_nothing_else_doe
     c.wait_state("demo", "queued", "creating", "ready")
 
 
+def test_a_decision_is_taken_with_the_groups_of_now_though_no_event_came(company):
+    c = company(slack_arguments=MANY_CLICKS)
+    c.serve()
+    card = ask(c, "demo")
+    for user in ("U0APPR", "U0BYST"):
+        known(c, user)
+    c.slack.group("platform-approvers", remove=["U0APPR"], add=["U0BYST"], events=False)
+    assert click(c, "U0APPR", card) == NO_APPROVER
+    untouched(c, "demo")
+    assert click(c, "U0BYST", card) == APPROVED
+
+
 def test_what_slack_told_too_long_ago_serves_nobody(company):
     c = company(options={"rbac.copy_seconds": 3}, slack_arguments=MANY_CLICKS)
     c.serve()

@@ -141,9 +141,10 @@ class Workspace:
     def connect(self, do, **more):
         return self.call("/control/connections", {"do": do, **more})
 
-    def group(self, handle, add=(), remove=()):
+    def group(self, handle, add=(), remove=(), **more):
+        """events=False: Slack says nothing of it by itself."""
         return self.call("/control/group",
-                         {"handle": handle, "add": list(add), "remove": list(remove)})
+                         {"handle": handle, "add": list(add), "remove": list(remove), **more})
 
     def person(self, user, **fields):
         """Changes somebody, or adds them when there is nobody with that id."""
