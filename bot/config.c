@@ -246,6 +246,15 @@ static int64_t team_limit(struct reading *r, const cJSON *quota, const char *key
     return (int64_t)node->valuedouble;
 }
 
+/* What is not there is one, too: an empty one. */
+static bool is_mapping(struct reading *r, const cJSON *node, const char *where)
+{
+    if (!node || cJSON_IsNull(node) || cJSON_IsObject(node))
+        return true;
+    problem(r, node, "%s: a mapping of settings is wanted here, like name: value", where);
+    return false;
+}
+
 static void check_keys(struct reading *r, const cJSON *mapping, const char *place,
                        const char *const *known, size_t count)
 {
@@ -267,7 +276,8 @@ static void read_team(struct reading *r, const cJSON *node, struct config_team *
     static const char *const keys[] = {
         "name", "channel", "approvers_channel", "slack_group", "iam_role_arn", "members", "quota"};
     static const char *const limits[] = {"environments", "nodes", "vcpus", "gpus", "monthly_usd"};
-    check_keys(r, node, "teams: ", keys, sizeof keys / sizeof *keys);
+    if (is_mapping(r, node, "teams"))
+        check_keys(r, node, "teams: ", keys, sizeof keys / sizeof *keys);
     team->name = team_text(r, node, "name");
     team->channel = team_text(r, node, "channel");
     team->approvers_channel = team_text(r, node, "approvers_channel");
@@ -288,11 +298,17 @@ static void read_team(struct reading *r, const cJSON *node, struct config_team *
     team->members =
         talloc_zero_array(r->config, const char *, (unsigned)cJSON_GetArraySize(members) + 1);
     int count = 0;
-    cJSON_ArrayForEach (each, members)
+    bool users = !members || cJSON_IsNull(members) || cJSON_IsArray(members);
+    cJSON_ArrayForEach (each, members) {
+        users = users && cJSON_IsString(each);
         if (cJSON_IsString(each))
             team->members[count++] = talloc_strdup(r->config, each->valuestring);
+    }
+    if (!users)
+        problem(r, members, "members: a list of user ids is wanted here, like [U0123ABCD]");
     const cJSON *quota = cJSON_GetObjectItemCaseSensitive(node, "quota");
-    check_keys(r, quota, "quota.", limits, sizeof limits / sizeof *limits);
+    if (is_mapping(r, quota, "quota"))
+        check_keys(r, quota, "quota.", limits, sizeof limits / sizeof *limits);
     team->quota =
         (struct config_quota){team_limit(r, quota, "environments"), team_limit(r, quota, "nodes"),
                               team_limit(r, quota, "vcpus"), team_limit(r, quota, "gpus"),
@@ -353,7 +369,7 @@ static void find_unknown(struct reading *r, const cJSON *mapping, const char *pr
             const char *near = text_nearest(path, names, config_setting_count + 1);
             problem(r, each, "%s is not a setting%s%s%s", path,
                     near ? "; did you mean " : "; take it out", near ? near : "", near ? "?" : "");
-        } else if (leads_on && cJSON_IsObject(each)) {
+        } else if (leads_on && is_mapping(r, each, path)) {
             find_unknown(r, each, talloc_asprintf(r->config, "%s.", path));
         }
     }

@@ -357,6 +357,8 @@ int main(int argc, char **argv)
     }
     if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         const struct manual *page = argc > 2 ? manual_find(argv[2]) : NULL;
+        if (argc > 2 && !page)
+            return no_such_command(argv[2]);
         if (page)
             manual_print(page);
         else

@@ -38,8 +38,8 @@ const struct command commands[] = {
      .usage = "[TEMPLATE [NAME]] [--ttl 8h] [--team T] [--region R] [--set key=value]… "
               "[--reason \"…\"] [--dry-run] [--break-glass]",
      .summary =
-         "ask for a cluster; without words, a form opens. In an emergency, who may breaks the "
-         "glass: it starts at once, and the approvers are told",
+         "ask for a cluster; without words a form opens. In an emergency --break-glass starts it "
+         "at once, for who may, and tells the approvers",
      .example = "create small demo --ttl 4h --nodes 2 --reason \"try the new ingress\"",
      .words = ANY_WORDS,
      .verb = "create",

@@ -36,7 +36,8 @@ def test_every_command_has_a_page_of_manual():
 
 def test_used_wrongly_is_exit_code_two_with_what_was_wrong():
     for words, said in [
-            ((), "Usage"), (("serv",), "did you mean serve?"), (("serve", "now"), "now was not"),
+            ((), "Usage"), (("serv",), "did you mean serve?"),
+            (("help", "chek"), "did you mean check?"), (("serve", "now"), "now was not"),
             (("job",), "number of one job"), (("job", "x"), "number of one job"),
             (("check", "--config"), "--config needs a file"), (("render",), "takes a template"),
             (("can", "a", "b"), "USER VERB RESOURCE"), (("report", "--bogus"), "--bogus was not")]:

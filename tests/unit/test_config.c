@@ -126,6 +126,32 @@ static void test_the_environment_overrides_the_file(void **state)
     unsetenv("DATABASE_URL");
 }
 
+static void test_what_has_another_shape_is_said(void **state)
+{
+    char *problems;
+    reads(*state,
+          "slack: /env\n"
+          "jobs: [local]\n"
+          "teams:\n"
+          "- payments\n"
+          "- []\n"
+          "- {name: search, quota: [5, 20], members: U0DEV}\n"
+          "- {name: growth, members: [7]}\n",
+          &problems);
+    static const char *const expected[] = {
+        "1: slack: a mapping of settings is wanted here",
+        "2: jobs: a mapping",
+        "4: teams: a mapping",
+        "5: teams: a mapping",
+        "6: quota: a mapping",
+        "6: members: a list of user ids",
+        "7: members: a list of user ids",
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        if (!strstr(problems, expected[i]))
+            fail_msg("“%s” is not in\n%s", expected[i], problems);
+}
+
 /* `envbot check` goes on with it, to find what else is wrong. */
 static void test_a_wrong_value_leaves_the_usual_one(void **state)
 {
@@ -280,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_not_yaml_is_said_with_its_line, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_environment_overrides_the_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_has_another_shape_is_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_wrong_value_leaves_the_usual_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_secrets_come_from_files_and_are_never_printed, set_up,
                                         tear_down),
