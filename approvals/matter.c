@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <string.h>
 #include <talloc.h>
 
@@ -54,9 +55,9 @@ const char *matter_hash(const void *ctx, const cJSON *all)
     unsigned char hash[SHA256_DIGEST_LENGTH];
     SHA256((const unsigned char *)text, strlen(text), hash);
     talloc_free(text);
-    char *hex = talloc_strdup(ctx, "");
+    char *hex = talloc_size(ctx, 2 * sizeof hash + 1);
     for (size_t i = 0; i < sizeof hash; i++)
-        hex = talloc_asprintf_append_buffer(hex, "%02x", hash[i]);
+        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
     return hex;
 }
 

@@ -5,6 +5,7 @@
 #include "approvals/rules_watch.h"
 #include "base/bell.h"
 #include "base/breaker.h"
+#include "base/json_memory.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "commands/dispatch.h"
@@ -37,7 +38,8 @@
 
 /* Waits longer than this in a statement are a fault, not patience: Slack waits 3 s for an ack. */
 enum { HANDLER_STATEMENT_MS = 5000, BACKGROUND_STATEMENT_MS = 30000 };
-enum { STOP_SECONDS = 9 }; /* SIGTERM promises an end within 10 */
+enum { HANDLER_MEMORY = 64 * 1024 }; /* more than one command takes, as a rule */
+enum { STOP_SECONDS = 9 };           /* SIGTERM promises an end within 10 */
 
 /* Envelopes on their way from the socket's thread to the handlers. Of the handlers that wait, the
    one that worked last is called: its connection is open and has its statements prepared, and as
@@ -156,6 +158,7 @@ static void *handler_thread(void *user)
     void *ctx = talloc_new(NULL);
     struct tools tools = {
         .app = &server->app,
+        .memory = talloc_pool(ctx, HANDLER_MEMORY),
         .db = db_new(ctx, server->config->database.url, "envbot handler", HANDLER_STATEMENT_MS),
         .web = slack_web_new(ctx, server->config->slack.api_url, server->config->slack.bot_token),
     };
@@ -477,6 +480,7 @@ int serve(const struct config *config)
     /* What one thread frees another can have: smaller, and faster too than an arena for each of a
        dozen threads, which mostly wait (tests/bench measures it). */
     mallopt(M_ARENA_MAX, 1);
+    json_memory_keep();
     signal(SIGPIPE, SIG_IGN);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct server *server = talloc_zero(NULL, struct server);

@@ -33,6 +33,7 @@ struct app {
 /* What a handler's thread has of its own. */
 struct tools {
     const struct app *app;
+    void *memory; /* a talloc pool that each call is made in; NULL: none */
     struct db *db;
     struct slack_web *web;
     struct kube *kube; /* the cluster that keeps the rules; NULL: files keep them */

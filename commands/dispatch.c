@@ -424,7 +424,7 @@ static const char *type_label(const struct envelope *envelope)
 const char *dispatch(const struct tools *tools, struct envelope_raw *raw, ack_fn *ack, void *user,
                      const char **type)
 {
-    struct call *call = talloc_zero(NULL, struct call);
+    struct call *call = talloc_zero(tools->memory, struct call);
     talloc_steal(call, raw);
     call->tools = tools;
     call->app = tools->app;

@@ -69,11 +69,16 @@ cJSON *json_parse(const void *ctx, const char *text)
     return json_parse_length(ctx, text, strlen(text));
 }
 
+/* Nearly all fits into what the thread has at hand; cJSON's own buffer begins small, and moves each
+   time it doubles. */
 char *json_text(const void *ctx, const cJSON *value)
 {
+    static _Thread_local char room[8192];
+    if (value && cJSON_PrintPreallocated((cJSON *)(uintptr_t)value, room, sizeof room, false))
+        return talloc_strdup(ctx, room);
     char *text = cJSON_PrintUnformatted(value);
     char *copy = talloc_strdup(ctx, text ? text : "null");
-    free(text);
+    cJSON_free(text);
     return copy;
 }
 
