@@ -21,6 +21,7 @@
 #include "lifecycle/turn.h"
 #include "lifecycle/sealer.h"
 #include "lifecycle/states.h"
+#include "slack/envelope_queue.h"
 #include "slack/socket.h"
 #include "slack/web.h"
 #include "store/migrate.h"
@@ -41,29 +42,13 @@ enum { HANDLER_STATEMENT_MS = 5000, BACKGROUND_STATEMENT_MS = 30000 };
 enum { HANDLER_MEMORY = 64 * 1024 }; /* more than one command takes, as a rule */
 enum { STOP_SECONDS = 9 };           /* SIGTERM promises an end within 10 */
 
-/* Envelopes on their way from the socket's thread to the handlers. Of the handlers that wait, the
-   one that worked last is called: its connection is open and has its statements prepared, and as
-   many connections to PostgreSQL stay as work is done side by side. */
-struct queue {
-    pthread_mutex_t lock;
-    struct idle {
-        pthread_cond_t woken;
-        bool called;
-        struct idle *next;
-    } * idle;
-    struct waiting {
-        struct envelope_raw *raw;
-        struct waiting *next;
-    } * first, **last;
-    bool closed;
-};
-
 struct server {
     const struct config *config;
     struct app app;
     struct metrics *metrics;
     struct metric *envelopes;
-    struct queue queue;
+    struct envelope_queue queue;
+    _Atomic bool one_connects; /* of the handlers, before there is anything to do */
     struct socket *socket;
     struct outbox *outbox;
     struct launcher *launcher;
@@ -80,71 +65,13 @@ struct server {
 
 static struct socket *the_socket; /* for the signal handler alone */
 
-/* ---- the queue ---- */
+/* ---- the handlers ---- */
 
-/* With the lock. */
-static void call_one(struct queue *queue)
-{
-    struct idle *one = queue->idle;
-    if (!one)
-        return;
-    queue->idle = one->next;
-    one->called = true;
-    pthread_cond_signal(&one->woken);
-}
-
-static void wait_for_call(struct queue *queue, struct idle *self)
-{
-    self->called = false;
-    self->next = queue->idle;
-    queue->idle = self;
-    while (!self->called)
-        pthread_cond_wait(&self->woken, &queue->lock);
-}
-
-static void queue_add(void *user, struct envelope_raw *raw)
+static void on_envelope(void *user, struct envelope_raw *raw)
 {
     struct server *server = user;
-    struct waiting *entry = malloc(sizeof *entry);
-    if (!entry)
-        abort();
-    *entry = (struct waiting){.raw = raw};
-    pthread_mutex_lock(&server->queue.lock);
-    *server->queue.last = entry;
-    server->queue.last = &entry->next;
-    call_one(&server->queue);
-    pthread_mutex_unlock(&server->queue.lock);
+    queue_add(&server->queue, raw);
 }
-
-/* NULL when the queue is closed and empty. */
-static struct envelope_raw *queue_take(struct queue *queue, struct idle *self)
-{
-    struct envelope_raw *raw = NULL;
-    pthread_mutex_lock(&queue->lock);
-    while (!queue->first && !queue->closed)
-        wait_for_call(queue, self);
-    struct waiting *entry = queue->first;
-    if (entry) {
-        raw = entry->raw;
-        queue->first = entry->next;
-        if (!queue->first)
-            queue->last = &queue->first;
-        free(entry);
-    }
-    pthread_mutex_unlock(&queue->lock);
-    return raw;
-}
-
-static void queue_close(struct queue *queue)
-{
-    pthread_mutex_lock(&queue->lock);
-    queue->closed = true;
-    while (queue->idle)
-        call_one(queue);
-    pthread_mutex_unlock(&queue->lock);
-}
-
-/* ---- the handlers ---- */
 
 static void ack(void *user, const struct envelope_raw *raw, const char *payload)
 {
@@ -166,8 +93,11 @@ static void *handler_thread(void *user)
     slack_web_patience(tools.web, (long)server->config->slack.ack_ms * 4 / 5);
     if (config_rules_elsewhere(server->config))
         tools.kube = review_cluster(ctx, server->config);
-    struct idle self = {.woken = PTHREAD_COND_INITIALIZER};
+    struct queue_idle self = QUEUE_IDLE;
     struct envelope_raw *raw;
+    struct error ignored; /* it is tried again when there is something to do */
+    if (!atomic_exchange(&server->one_connects, true))
+        db_connect(tools.db, &ignored);
     while ((raw = queue_take(&server->queue, &self))) {
         const char *type, *result = dispatch(&tools, raw, ack, server, &type);
         series_add(metric_series(server->envelopes, type, result, NULL), 1);
@@ -271,10 +201,9 @@ static void on_alarm(int number)
     _exit(0);
 }
 
-static bool prepare_database(struct server *server, struct error *err)
+static bool prepare_database(struct server *server, struct db *db, struct error *err)
 {
     void *ctx = talloc_new(NULL);
-    struct db *db = db_new(ctx, server->config->database.url, "envbot start", 0);
     bool ok = migrate(db, NULL, err) && db_begin(db, DB_READ_WRITE, err);
     for (int i = 0; ok && i < server->config->team_count; i++) {
         const struct config_team *team = &server->config->teams[i];
@@ -337,12 +266,30 @@ static bool read_files(struct server *server, struct error *err)
     return true;
 }
 
-static bool ask_who_we_are(struct server *server, struct error *err)
+/* What a start waits for of others, while it reads its own files. */
+struct errand {
+    pthread_t thread;
+    bool (*run)(struct errand *errand, struct error *err);
+    struct server *server;
+    void *ctx; /* of its thread, then the server's */
+    struct db *db;
+    bool ok;
+    struct error err;
+};
+
+static bool connect_database(struct errand *errand, struct error *err)
 {
+    errand->db = db_new(errand->ctx, errand->server->config->database.url, "envbot start", 0);
+    return db_connect(errand->db, err);
+}
+
+static bool ask_who_we_are(struct errand *errand, struct error *err)
+{
+    struct server *server = errand->server;
     struct slack_web *web =
-        slack_web_new(server, server->config->slack.api_url, server->config->slack.bot_token);
+        slack_web_new(errand->ctx, server->config->slack.api_url, server->config->slack.bot_token);
     struct slack_answer answer;
-    bool ok = slack_call(server, web, "auth.test", NULL, &answer, err);
+    bool ok = slack_call(errand->ctx, web, "auth.test", NULL, &answer, err);
     if (ok) {
         server->app.workspace = json_string_or_empty(answer.body, "team_id");
         server->app.enterprise = json_string_or_empty(answer.body, "enterprise_id");
@@ -351,6 +298,30 @@ static bool ask_who_we_are(struct server *server, struct error *err)
         error_prefix(err, "Slack's auth.test: ");
     }
     return ok;
+}
+
+static void *errand_thread(void *user)
+{
+    struct errand *errand = user;
+    errand->ok = errand->run(errand, &errand->err);
+    return NULL;
+}
+
+static void errand_begin(struct errand *errand, struct server *server)
+{
+    errand->server = server;
+    errand->ctx = talloc_new(NULL);
+    if (pthread_create(&errand->thread, NULL, errand_thread, errand) != 0)
+        abort();
+}
+
+static bool errand_end(struct errand *errand, struct error *err)
+{
+    pthread_join(errand->thread, NULL);
+    talloc_steal(errand->server, errand->ctx);
+    if (!errand->ok)
+        *err = errand->err;
+    return errand->ok;
 }
 
 /* ---- start and stop ---- */
@@ -405,7 +376,7 @@ static bool make_parts(struct server *server, struct error *err)
     struct socket_options options = {.connections = (int)config->slack.connections,
                                      .app_token = config->slack.app_token,
                                      .api_url = config->slack.api_url,
-                                     .on_envelope = queue_add,
+                                     .on_envelope = on_envelope,
                                      .user = server};
     server->socket = socket_new(server, &options, server->metrics, err);
     if (!server->socket)
@@ -443,7 +414,16 @@ static bool start(struct server *server, struct error *err)
                          "Slack's tokens are missing: set SLACK_APP_TOKEN and SLACK_BOT_TOKEN, or "
                          "slack.app_token_file and slack.bot_token_file");
     make_metrics(server);
-    if (!read_files(server, err) || !prepare_database(server, err) || !ask_who_we_are(server, err))
+    struct errand database = {.run = connect_database}, slack = {.run = ask_who_we_are};
+    errand_begin(&database, server);
+    errand_begin(&slack, server);
+    struct error unheard = {0}; /* of several the first counts */
+    bool ok = read_files(server, err);
+    ok = errand_end(&database, ok ? err : &unheard) && ok;
+    ok = ok && prepare_database(server, database.db, err);
+    ok = errand_end(&slack, ok ? err : &unheard) && ok;
+    talloc_free(database.db);
+    if (!ok)
         return false;
     server->app.people =
         people_new(server, server->config, server->app.workspace, server->app.enterprise);
@@ -486,10 +466,9 @@ int serve(const struct config *config)
     struct server *server = talloc_zero(NULL, struct server);
     server->config = config;
     server->app.config = config;
-    server->queue.last = &server->queue.first;
-    pthread_mutex_init(&server->queue.lock, NULL);
+    queue_init(&server->queue);
     int code = run(server);
-    pthread_mutex_destroy(&server->queue.lock);
+    queue_destroy(&server->queue);
     talloc_free(server);
     curl_global_cleanup();
     return code;
