@@ -3,11 +3,14 @@ stand-in in that state."""
 
 import os
 import shutil
+import signal
 import time
 
 import pytest
+import yaml
 
 from company import ROOT
+from test_crash import job_pids
 
 REGION = "eu-central-1"
 ROOMY = """
@@ -197,6 +200,69 @@ def test_a_deletion_ends_with_nothing_of_ours(company):
     check(c, {state: ([CREATE, *calls], end) for state, (calls, end) in DELETING.items()})
     assert c.eksctl.clusters() == ["payments-foreign"]
     assert c.database.one("SELECT count(*) FROM environments WHERE ended_at IS NULL") == 1
+
+
+# ---- where it is asked ----
+
+@pytest.mark.parametrize("answer", [
+    "--region",  # one that eksctl does not know
+    # a region that has not been switched on for the account, as AWS refuses it
+    "operation error EKS: DescribeCluster, https response error StatusCode: 403, api error"
+    " UnrecognizedClientException: The security token included in the request is invalid.",
+    # one that cannot be reached from here
+    "operation error EKS: DescribeCluster, request send failed, Get"
+    ' "https://eks.eu-central-1.amazonaws.com/clusters/payments-demo": dial tcp: lookup'
+    " eks.eu-central-1.amazonaws.com: no such host",
+    # where something else is missing
+    "operation error STS: GetCallerIdentity, failed to resolve service endpoint, endpoint rule error,"
+    " Invalid Configuration: Missing Region"])
+def test_a_region_that_is_wrong_or_unknown_is_never_taken_for_nothing_there(company, answer):
+    c = company(options={"jobs.delete_tries": 1, "jobs.lease": "30s", "jobs.heartbeat": "2s",
+                         "aws.breaker_jobs": 9})
+    c.serve()
+    c.slack.type("U0DEV", "C0GEN", f"create small demo {FREE}")
+    c.wait_state("demo", "ready", seconds=90)
+    if answer == "--region":
+        c.database.query("UPDATE environments SET region = 'eu-central-9'")
+    else:
+        c.eksctl.add_fault("get", "fail", reason=answer, count=99)
+        c.eksctl.add_fault("describe-stacks", "fail", reason=answer, count=99)
+    before = len(c.eksctl.calls("get cluster"))
+    c.slack.type("U0DEV", "C0GEN", "delete demo")
+    c.slack.wait_for(lambda: c.environment_row("demo")["stuck"]
+                     or len(c.eksctl.calls("get cluster")) > before + 2,
+                     "it is in quarantine, or asked again and again", 120)
+    row = c.environment_row("demo")
+    assert row["state"] == "deleting" and row["ended_at"] is None
+    assert c.eksctl.clusters() == ["payments-demo"]
+    c.settle(60)
+    assert "is gone: nothing" not in c.thread_text("demo")
+    if row["stuck"]:
+        assert [m for m in c.slack.messages("C0OPS") if "payments-demo" in m["text"]]
+    # When it can be asked again, it is deleted and seen to be gone.
+    c.database.query("UPDATE environments SET region = %s", REGION)
+    c.eksctl.set_pace(faults=[])
+    c.slack.type("U0DEV", "C0GEN", "delete demo")
+    c.wait_state("demo", "deleted", seconds=90)
+    assert c.eksctl.clusters() == []
+
+
+def test_a_fargate_profile_that_is_missing_is_added(company):
+    c = company()
+    held = c.eksctl.hold("create", phase="nodegroup")  # before the profiles
+    c.serve()
+    c.slack.type("U0DEV", "C0GEN", "create fargate demo --ttl 2h")
+    if c.environment_row("demo")["state"] == "pending":
+        c.approve("demo")
+    held.wait("all but the profiles is there")
+    process, _ = c.slack.wait_for(lambda: job_pids(c), "who creates it is written down", 60)
+    os.kill(process, signal.SIGKILL)
+    c.wait_state("demo", "ready", seconds=120)
+    assert c.eksctl.changes("payments-demo") == [CREATE, "create fargateprofile"]
+    asked = yaml.safe_load(c.run("render", "fargate").stdout)["fargateProfiles"]
+    stack = c.eksctl.stacks()["eksctl-payments-demo-cluster"]
+    assert stack["profiles"] == sorted(profile["name"] for profile in asked)
+    held.lift()
 
 
 @pytest.fixture

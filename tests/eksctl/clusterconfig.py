@@ -7,6 +7,7 @@ those of its validation that a configuration of such keys can break.
 import re
 
 import yaml
+from regions import REGIONS
 
 TEXT, NUMBER, FLAG = "string", "number", "bool"
 
@@ -117,13 +118,6 @@ def walk(value, form, where):
 
 
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
-REGIONS = (
-    "us-west-1 us-west-2 us-east-1 us-east-2 ca-central-1 ca-west-1 eu-west-1 eu-west-2 eu-west-3 "
-    "eu-north-1 eu-central-1 eu-central-2 eu-south-1 eu-south-2 ap-northeast-1 ap-northeast-2 "
-    "ap-northeast-3 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 "
-    "ap-southeast-6 ap-southeast-7 ap-south-1 ap-south-2 ap-east-1 me-south-1 me-central-1 "
-    "il-central-1 sa-east-1 af-south-1 mx-central-1 cn-north-1 cn-northwest-1 us-gov-west-1 "
-    "us-gov-east-1").split()
 POOLS = ("general-purpose", "system")
 CORE_ADDONS = ("vpc-cni", "kube-proxy", "coredns")
 NODE_ENTRIES = ("EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "HYBRID_LINUX", "EC2")

@@ -11,6 +11,7 @@ import time
 import changes
 import state
 from quick_json import dumps, indented
+from regions import REGIONS
 from state import Locked, cluster_stack, fault, pace, stacks_of, status
 
 ARGS = sys.argv[2:]
@@ -679,5 +680,8 @@ def main():
                   ARGS[len(words):])
     if flags.get("--output") in ("json", "yaml"):
         stream = sys.stderr
+    region = flags.get("--region")
+    if region and region not in REGIONS:
+        die(f'--region={region} is not supported - use one of: {", ".join(REGIONS)}')
     COMMANDS[command](flags)
     state.record(at=time.time(), pid=os.getpid(), argv=ARGS, ended="ok")
