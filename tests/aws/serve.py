@@ -396,7 +396,8 @@ async def main():
     app.add_routes(aws.routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", arguments.port, shutdown_timeout=1)
+    # Who waits here for news is not waited for: each test would take as much longer.
+    site = web.TCPSite(runner, "127.0.0.1", arguments.port, shutdown_timeout=0.1)
     await site.start()
     url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
     if arguments.ready_file:

@@ -211,6 +211,8 @@ class Company:
             bot.stop()
         self.end_jobs()
         for program in self.programs:
+            program.process.terminate()
+        for program in self.programs:
             program.stop()
         self.database.close()
         if self.postgres.process:  # else the test has ended it
