@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <talloc.h>
 #include <unistd.h>
 
@@ -349,8 +350,16 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* Tokens, keys and the database's password are in memory: a crash writes them nowhere, neither its
+   own nor that of an eksctl, which has AWS's. */
+static void keep_no_core(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
 int main(int argc, char **argv)
 {
+    keep_no_core();
     if (argc < 2) {
         manual_print_all();
         return MISUSED;

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import resource
 import signal
 import stat
 import struct
@@ -57,6 +58,25 @@ def test_neither_a_job_nor_its_guard_nor_its_eksctl_holds_a_connection_of_the_bo
     assert eksctl in children and len(children) == 2, "its guard and eksctl"
     own = sockets(bot.process.pid)
     assert own and not [link for pid in (job, *children) for link in sockets(pid) & own]
+
+
+def core_limit(pid):
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        return next(line.split()[4:6] for line in file if line.startswith("Max core file size"))
+
+
+def test_no_crash_writes_a_secret_to_the_disk(company):
+    c = company()
+    c.eksctl.add_fault("create", "hang")
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        bot = c.serve()
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    ask_and_approve(c)
+    pids = c.slack.wait_for(lambda: c.eksctl.calls("create") and job_pids(c), "eksctl begins", 60)
+    assert [core_limit(pid) for pid in (bot.process.pid, *pids)] == [["0", "0"]] * 3
 
 
 def test_eksctl_finds_the_profile_that_the_bot_was_told_of(company, tmp_path):
