@@ -81,6 +81,10 @@ struct audit_head {
     char hash[AUDIT_HEX];
 };
 
+/* Until the transaction ends, its questions go row by row along the indexes: sorting and joining
+   millions for the first thousand is what PostgreSQL would choose by its statistics. */
+void audit_by_index(struct db *db);
+
 /* Seals at most AUDIT_BATCH rows that wait for it, in a transaction of its own. *sealed: how many;
    0 when none wait, or when another sealer is at it (then *busy). */
 enum { AUDIT_BATCH = 1000 };

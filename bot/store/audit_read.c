@@ -130,10 +130,7 @@ bool audit_read_chain(struct db *db, audit_row_fn *take, void *user, struct erro
     struct reading reading = {.take = take, .user = user};
     /* Row by row along the chain: no sort of millions on the disk, and the first row comes at once.
        For this question alone. */
-    db_send(db,
-            "SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_sort',"
-            " 'enable_hashjoin', 'enable_mergejoin', 'jit']) list (name)",
-            P0);
+    audit_by_index(db);
     bool ok = db_copy_out(db,
                           "COPY (SELECT " COLUMNS " FROM audit_chain c"
                           " LEFT JOIN audit a ON a.id = c.audit ORDER BY c.number)"
@@ -142,7 +139,7 @@ bool audit_read_chain(struct db *db, audit_row_fn *take, void *user, struct erro
     if (ok)
         db_send(db,
                 "SELECT set_config(name, 'on', true) FROM unnest(ARRAY['enable_sort',"
-                " 'enable_hashjoin', 'enable_mergejoin']) list (name)",
+                " 'enable_hashjoin', 'enable_mergejoin', 'enable_seqscan']) list (name)",
                 P0);
     return ok;
 }

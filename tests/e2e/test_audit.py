@@ -233,6 +233,30 @@ def test_several_bots_make_one_chain(company):
     sound(c)
 
 
+def test_sealing_reads_no_more_than_it_seals_however_much_waits(company):
+    """As after an upgrade, or a week without a bot; a batch that read all of it would never end."""
+    c = company()
+
+    def fill():
+        c.database.query("INSERT INTO audit (actor, actor_name, event) SELECT 'x', 'x', 'x'"
+                         " FROM generate_series(1, 30000)")
+    fill()
+    c.serve()
+    sealed(c, 120)
+    c.bots[0].stop()
+    fill()
+    c.database.query("ANALYZE audit, audit_chain, audit_unsealed")
+    read = ("SELECT sum(seq_tup_read)::int FROM pg_stat_user_tables"
+            " WHERE relname IN ('audit', 'audit_chain', 'audit_unsealed')")
+    before = c.database.one(read)
+    bot = c.bots[0].start().wait_ready()
+    c.slack.wait_for(lambda: c.database.one("SELECT NOT EXISTS (SELECT FROM audit_unsealed)"),
+                     "all rows are sealed", 120)
+    bot.stop()  # its counts are told with its end
+    assert c.database.one(read) - before < 30000
+    sound(c)
+
+
 def test_no_decision_waits_for_the_sealer(company):
     c = company()
     c.serve()
