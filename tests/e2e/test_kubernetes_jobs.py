@@ -256,6 +256,29 @@ def test_nothing_is_started_twice_whatever_the_api_server_answers(cluster, worki
     assert cluster.seen()["faults"] == []  # each of them was met
 
 
+@pytest.mark.parametrize("kind, more", [("slow", {"seconds": 6}), ("hang", {})])
+def test_an_api_server_that_hardly_answers_holds_up_jobs_and_nobody_else(cluster, working, kind, more):
+    c = working()
+    bot = c.serve()
+    ask(c)
+    cluster.fault(kind, count=-1, **more)
+    c.approve("demo")
+    c.slack.wait_for(lambda: [m for m in c.slack.thread(*c.message("demo")[:2]) if "approved" in m["text"]],
+                     "it is told while the launcher waits", 60)
+    # While each of its calls takes so long: commands are answered, in time for Slack; so is the door.
+    for number in range(5):
+        shown = c.slack.type("U0DEV", "C0GEN", "list", wait=20)
+        assert shown["outcome"] == "acked" and "demo" in str(shown["shown"])
+    assert c.slack.type("U0DEV", "C0GEN", "create small other", wait=20)["outcome"] == "acked"
+    assert bot.get("/healthz")[0] == 200
+    c.slack.wait_for(lambda: "kubernetes" in bot.get("/readyz")[1] or processes(cluster),
+                     "what is the matter is to be seen, or it was started all the same", 120)
+    cluster.well()
+    c.wait_state("demo", "ready", seconds=180)
+    assert len(processes(cluster)) == len(c.eksctl.calls("create")) == 1
+    assert not c.slack.violations()
+
+
 def test_an_api_server_that_refuses_is_said_straight_and_waited_for(cluster, working):
     c = working(**{"jobs.kubernetes.patience": "1s"})
     bot = c.serve()
