@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 from built import built
-from company import TEAMS
+from company import ROOT, TEAMS
 from gate import Gate, Rule
 
 COMMANDS = ("serve", "job", "migrate", "check", "render", "can", "report")
@@ -172,6 +172,28 @@ def test_what_takes_long_to_count_is_counted_less_often(company):
         assert asked.count("GROUP BY kind, state") == 1, asked
     finally:
         gate.close()
+
+
+def test_after_the_databases_clock_was_set_back_all_goes_on_as_the_page_says(company):
+    c = company()
+    c.serve()
+    c.slack.type("U0DEV2", "C0GEN", "pause until the clock is right", wait=20)
+    c.slack.type("U0DEV", "C0GEN", "create small demo --nodes 1 --ttl 2h", wait=20)
+    c.settle(60)
+    # As a queue of before looks to a clock that shows three hours less.
+    c.database.query("UPDATE jobs SET not_before = not_before + interval '3 hours'")
+    c.database.query("INSERT INTO outbox (kind, conversation, environment, place, template, due_at)"
+                     " SELECT 'redraw', 'env:' || id, id, 'message', 'message', now() + interval '3 hours'"
+                     " FROM environments")
+    c.slack.type("U0DEV2", "C0GEN", "resume", wait=20)
+    with open(os.path.join(ROOT, "bot", "jobs", "OPERATING.md"), encoding="utf-8") as file:
+        said = re.findall(r"^    (UPDATE .*;)$", file.read(), re.M)
+    assert len(said) == 2
+    for statement in said:
+        c.database.query(statement)
+    c.wait_state("demo", "ready", seconds=90)
+    c.settle(60)
+    assert c.database.one("SELECT attempts FROM jobs") == 1 and c.eksctl.clusters() == ["payments-demo"]
 
 
 def test_health_readiness_and_metrics_tell_what_goes_on(company):
