@@ -1,6 +1,7 @@
 #include "approvals/decide.h"
 
 #include "approvals/votes.h"
+#include "approvals/whom.h"
 #include "base/log.h"
 #include "lifecycle/view.h"
 #include "lifecycle/waiting.h"
@@ -61,12 +62,16 @@ static bool may_approve(const struct approver *me, const struct matter *matter,
                       matter->env->template, why);
 }
 
-static bool not_an_approver(const struct matter *matter, struct error *err)
+static bool not_an_approver(const void *ctx, const struct approver *me, const struct matter *matter,
+                            struct error *err)
 {
-    return error_set(err, ERROR_DENIED,
-                     "The rules do not name you as an approver of %s environments in %s, so "
-                     "nothing was decided.",
-                     matter->env->template, matter->env->team);
+    const struct environment *env = matter->env;
+    return error_set(
+        err, ERROR_DENIED,
+        "The rules do not name you as an approver of %s environments in %s, so nothing was "
+        "decided. %s",
+        env->template, env->team,
+        whom_to_ask(ctx, me->rules, "approve", "environments", env->team, env->template));
 }
 
 static bool allowed(const void *ctx, const struct approver *me, const struct matter *matter,
@@ -78,7 +83,7 @@ static bool allowed(const void *ctx, const struct approver *me, const struct mat
     if (!is_open(ctx, me, matter, decision->revision, err))
         return false;
     if (!may_approve(me, matter, person, why))
-        return not_an_approver(matter, err);
+        return not_an_approver(ctx, me, matter, err);
     if (matter_is_own(matter, person) && !policy->self && decision->word == DECISION_APPROVE)
         return error_set(err, ERROR_DENIED,
                          "Nobody approves their own request. Somebody else has to.");
@@ -282,7 +287,7 @@ bool decision_take_back(const void *ctx, const struct approver *me, struct matte
         return false;
     const struct vote *own = votes_of(&votes, me->person);
     if (!own && !may_approve(me, matter, me->person, NULL))
-        return not_an_approver(matter, err);
+        return not_an_approver(ctx, me, matter, err);
     if (!on_its_card(ctx, me, matter, err))
         return false;
     if (!own)

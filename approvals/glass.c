@@ -1,5 +1,6 @@
 #include "approvals/glass.h"
 
+#include "approvals/whom.h"
 #include "base/duration.h"
 #include "base/text.h"
 #include "lifecycle/say.h"
@@ -39,10 +40,12 @@ static bool allowed(const void *ctx, const struct rbac *rules, const struct pers
             "done.",
             env->name);
     if (!people_may(rules, person, "approve", "environments", env->team, env->template, why))
-        return error_set(err, ERROR_DENIED,
-                         "The rules do not name you as an approver of %s environments in %s, so "
-                         "nothing was done.",
-                         env->template, env->team);
+        return error_set(
+            err, ERROR_DENIED,
+            "The rules do not name you as an approver of %s environments in %s, so nothing was "
+            "done. %s",
+            env->template, env->team,
+            whom_to_ask(ctx, rules, "approve", "environments", env->team, env->template));
     if (people_same(person, env->owner_workspace, env->owner_id, env->owner_mail))
         return error_set(err, ERROR_DENIED,
                          "Nobody reviews what they started themselves. Somebody else has to.");

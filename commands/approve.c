@@ -55,9 +55,9 @@ static bool may_say(struct call *call, const struct matter *matter, const struct
 }
 
 /* The values of a form about it, which is this person's. */
-static cJSON *form_view(struct call *call, const struct environment *env)
+static cJSON *form_view(struct call *call, const struct matter *matter)
 {
-    cJSON *view = view_of(call, env);
+    cJSON *view = approver_view(call, matter->env, matter->change);
     json_set_format(view, "metadata", "%s %s %s", call->envelope->channel, call->envelope->user,
                     call->envelope->value);
     return view;
@@ -84,7 +84,7 @@ static bool open_approval(struct call *call, struct matter *matter, bool changes
         (matter->policy.code &&
          !code_possible(call, call->db, call->app->config, call->person, err)))
         return false;
-    cJSON *view = form_view(call, matter->env);
+    cJSON *view = form_view(call, matter);
     json_set_bool(view, "code", matter->policy.code);
     json_set_bool(view, "changes", changes);
     json_set_string(view, "ttl_usual", "");
@@ -208,7 +208,7 @@ bool deny_click(struct call *call, struct error *err)
     if (!approver_matter(call, &matter, err))
         return false;
     return !matter.env || (may_say(call, &matter, &decision, err) &&
-                           open_form(call, "form-deny", form_view(call, matter.env), err));
+                           open_form(call, "form-deny", form_view(call, &matter), err));
 }
 
 bool deny_submit(struct call *call, struct error *err)

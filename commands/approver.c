@@ -1,6 +1,8 @@
 #include "commands/approver.h"
 
 #include "commands/more.h"
+#include "lifecycle/view.h"
+#include "lifecycle/waiting.h"
 #include "store/change_requests.h"
 
 struct approver approver_of(struct call *call)
@@ -56,4 +58,14 @@ bool approver_matter(struct call *call, struct matter *out, struct error *err)
         out->env = NULL;
     }
     return true;
+}
+
+cJSON *approver_view(struct call *call, const struct environment *env,
+                     const struct change_request *change)
+{
+    cJSON *view = view_of(call, env);
+    const cJSON *values = waiting_values(call, env, change, NULL), *each;
+    cJSON_ArrayForEach (each, values)
+        json_set(view, each->string, cJSON_Duplicate(each, true));
+    return view;
 }

@@ -12,4 +12,8 @@ struct approver approver_of(struct call *call);
    is not what its cards show, and the caller has been told. */
 bool approver_matter(struct call *call, struct matter *out, struct error *err);
 
+/* The view of a request or a change request, for a form about it; call. */
+cJSON *approver_view(struct call *call, const struct environment *env,
+                     const struct change_request *change);
+
 #endif

@@ -21,13 +21,11 @@ static const char *one_line(struct call *call, const char *typed, const char **c
     return text_cut(call, line, LETTERS_MOST);
 }
 
+/* The values of a form about it, in the channel where it is opened. */
 static cJSON *form_view(struct call *call, const struct environment *env,
                         const struct change_request *change)
 {
-    cJSON *view = view_of(call, env);
-    const cJSON *values = waiting_values(call, env, change, NULL), *each;
-    cJSON_ArrayForEach (each, values)
-        json_set(view, each->string, cJSON_Duplicate(each, true));
+    cJSON *view = approver_view(call, env, change);
     json_set_format(view, "metadata", "%s %s", call->envelope->channel, call->envelope->value);
     return view;
 }

@@ -1,5 +1,6 @@
 #include "commands/call.h"
 
+#include "approvals/whom.h"
 #include "base/text.h"
 #include "commands/refusal.h"
 #include "lifecycle/say.h"
@@ -378,24 +379,6 @@ static const char *verb_words(const char *verb)
     return verb;
 }
 
-/* A subject of the rules as Slack shows it: "Group slack:managers" is @managers. */
-static const char *subject_words(struct call *call, const char *subject)
-{
-    static const char *const forms[][2] = {
-        {"User slack:", "<@%s>"},
-        {"Group slack:", "@%s"},
-        {"Group team:", "the members of %s"},
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        size_t length = strlen(forms[i][0]);
-        const char *hole = strstr(forms[i][1], "%s");
-        if (strncmp(subject, forms[i][0], length) == 0)
-            return talloc_asprintf(call, "%.*s%s%s", (int)(hole - forms[i][1]), forms[i][1],
-                                   text_mrkdwn(call, subject + length), hole + 2);
-    }
-    return text_mrkdwn(call, subject);
-}
-
 bool call_may(struct call *call, const char *verb, const char *resource, const char *team,
               const char *template, struct error *err)
 {
@@ -412,25 +395,10 @@ bool call_may(struct call *call, const char *verb, const char *resource, const c
                          "Slack cannot tell at the moment which groups you are in, and without one "
                          "the rules do not let you %s %s in %s. Please try again in a minute.",
                          verb_words(verb), what, *team ? team : "all teams");
-    const char **who = rbac_subjects(call, call->rules, team, verb, resource, template);
-    const char *shown[4];
-    size_t count = 0;
-    for (; count < 4 && who[count]; count++)
-        shown[count] = subject_words(call, who[count]);
-    const char *where = *team ? team : "all teams";
-    if (!rbac_can_name(call->rules))
-        return error_set(err, ERROR_DENIED,
-                         "The rules do not let you %s %s in %s, so nothing was done. They are kept "
-                         "by a cluster; whoever runs envbot can bind a role with the verb `%s`.",
-                         verb_words(verb), what, where, verb);
-    if (count)
-        return error_set(err, ERROR_DENIED,
-                         "The rules do not let you %s %s in %s, so nothing was done. They let %s.",
-                         verb_words(verb), what, where, text_list(call, shown, count, "and"));
     return error_set(err, ERROR_DENIED,
-                     "The rules let nobody %s %s in %s. Ask whoever runs envbot for a role with "
-                     "the verb `%s`.",
-                     verb_words(verb), what, where, verb);
+                     "The rules do not let you %s %s in %s, so nothing was done. %s",
+                     verb_words(verb), what, *team ? team : "all teams",
+                     whom_to_ask(call, call->rules, verb, resource, team, template));
 }
 
 bool call_may_or_owns(struct call *call, const char *verb, const struct environment *env,

@@ -178,10 +178,8 @@ bool wish_ttl(struct call *call, const char *given, struct wish *wish, struct er
 static bool no_right_to_break(const struct wish *wish, struct error *err)
 {
     const char *why = talloc_strdup(wish, err->text);
-    return error_set(err, err->code,
-                     "%s Breaking the glass takes the verb `breakglass` on `environments` in %s. "
-                     "Without `--break-glass` you can ask for it as usual.",
-                     why, wish->team);
+    return error_set(err, err->code, "%s Without `--break-glass` you can ask for it as usual.",
+                     why);
 }
 
 static struct policy_question question_of(struct call *call, const struct wish *wish)

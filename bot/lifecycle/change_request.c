@@ -29,6 +29,21 @@ const char *change_request_waits(const char *kind)
                                        : "more nodes wait for approval";
 }
 
+/* What the card says once it is over without a decision. */
+static const char *outcome_of(const struct change_request *request)
+{
+    static const char *const outcomes[][2] = {
+        {"withdrawn", ":leftwards_arrow_with_hook: It was taken back."},
+        {"lapsed", ":white_circle: It lapsed: nobody decided in time."},
+        {"over",
+         ":white_circle: The environment does not run any more, so there is nothing to decide."},
+    };
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
+        if (strcmp(outcomes[i][0], request->state) == 0)
+            return outcomes[i][1];
+    return "";
+}
+
 static cJSON *request_json(const struct change_request *request)
 {
     cJSON *json = cJSON_CreateObject();
@@ -39,6 +54,7 @@ static cJSON *request_json(const struct change_request *request)
     json_set_string(json, "by", request->name);
     json_set_format(json, "mention", "<@%s>", request->user);
     json_set_string(json, "state", request->state);
+    json_set_string(json, "over", outcome_of(request));
     return json;
 }
 
@@ -57,25 +73,15 @@ void change_request_values(cJSON *view, const char *team, const char *name,
                            const struct change_request *request)
 {
     json_set(view, "request", request_json(request));
-    json_set(view, "tally", cJSON_Duplicate(request->tally, true));
+    bool pending = strcmp(request->state, "pending") == 0;
+    cJSON *tally = cJSON_Duplicate(request->tally, true);
+    view_tally(tally, !pending);
+    json_set(view, "tally", tally);
+    view_moment(view, "lapses", pending ? request->lapses_at : 0, request->now);
     json_set_format(view, "subject", "*%s* for *%s/%s*", change_request_words(request), team, name);
     json_set_string(view, "asker_name", request->name);
     json_set_format(view, "asker_mention", "<@%s>", request->user);
-    view_question(view, strcmp(request->state, "pending") == 0 ? request->wait.question : NULL);
-}
-
-/* What the card says once it is over. */
-static const char *outcome_of(const struct change_request *request)
-{
-    static const char *const outcomes[][2] = {
-        {"withdrawn", "It was taken back."},
-        {"lapsed", "It lapsed: nobody decided in time."},
-        {"over", "The environment does not run any more, so there is nothing to decide."},
-    };
-    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
-        if (strcmp(outcomes[i][0], request->state) == 0)
-            return outcomes[i][1];
-    return "";
+    view_question(view, pending ? request->wait.question : NULL);
 }
 
 static void add_decision(cJSON *view, const struct change_request *request)
@@ -88,8 +94,7 @@ static void add_decision(cJSON *view, const struct change_request *request)
     if (!decided)
         return;
     bool denied = strcmp(request->state, "denied") == 0;
-    json_set_string(cJSON_GetObjectItemCaseSensitive(view, "decision"), "title",
-                    denied ? "Denied" : "Approved");
+    view_decision(cJSON_GetObjectItemCaseSensitive(view, "decision"), !denied);
     json_set_format(view, "outcome", "It was %s by %s on %s.", denied ? "denied" : "approved",
                     json_string_or_empty(decision, "by"),
                     json_string_or_empty(view, "decided.text"));

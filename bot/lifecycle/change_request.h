@@ -22,8 +22,8 @@ void change_request_end(struct db *db, const struct environment *env,
 
 /* What messages about it are filled with in place of what the environment's view says of a request
    (lifecycle/view.h): subject ("*more time* for *payments/demo*"), asker_name, asker_mention,
-   tally, question, question_words and request: {words, before, after, mention, by, reason, state}.
- */
+   tally, lapses, question, question_words and request: {words, before, after, mention, by, reason,
+   state, over (how it ended without a decision, or "")}. */
 void change_request_values(cJSON *view, const char *team, const char *name,
                            const struct change_request *request);
 

@@ -233,6 +233,20 @@ static void add_buttons(cJSON *view, const struct environment *env)
     json_set(view, "can", can);
 }
 
+void view_decision(cJSON *decision, bool approved)
+{
+    json_set_string(decision, "title", approved ? "Approved" : "Denied");
+    json_set_string(decision, "emoji", approved ? ":white_check_mark:" : ":no_entry_sign:");
+}
+
+void view_tally(cJSON *tally, bool over)
+{
+    if (!over || json_string(tally, "decision.word"))
+        return;
+    json_set_string(tally, "words", "");
+    json_set_string(tally, "line", "");
+}
+
 /* What approvals wrote with the last vote, spread over the view. */
 static void add_tally(cJSON *view, const struct environment *env)
 {
@@ -245,6 +259,8 @@ static void add_tally(cJSON *view, const struct environment *env)
     }
     if (env->tally && !json_string(tally, "changed"))
         json_set_string(tally, "changed", "");
+    if (env->tally)
+        view_tally(tally, strcmp(env->state, "pending") != 0);
     json_set(view, "tally", tally);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const cJSON *part = json_at(env->tally, parts[i]);
@@ -253,8 +269,8 @@ static void add_tally(cJSON *view, const struct environment *env)
     /* "approved by approver on Wed 25 Nov 04:07 UTC", else the state */
     const char *word = json_string(env->tally, "decision.word");
     if (word)
-        json_set_string(cJSON_GetObjectItemCaseSensitive(view, "decision"), "title",
-                        strcmp(word, "denied") == 0 ? "Denied" : "Approved");
+        view_decision(cJSON_GetObjectItemCaseSensitive(view, "decision"),
+                      strcmp(word, "denied") != 0);
     if (word)
         json_set_format(view, "outcome", "It was %s by %s on %s.", word,
                         json_string_or_empty(env->tally, "decision.by"),

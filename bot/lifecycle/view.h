@@ -20,11 +20,11 @@ extern const char *view_command;
    kubeconfig (the aws eks line) when ready, tally: {words (how the votes stand, mrkdwn,
    or ""), line (the same as a sentence), needed, votes: […], any (whether somebody has voted),
    changed (mrkdwn: what an approver changed, or "")} or null, decision: {word, title (the word, as
-   a sentence begins), by, mention, reason} or null, quota: {before, after} or null (written with
-   the tally by approvals), plan: {title, tasks: [{id, title, status, details, output}]} or null,
-   plan_shown, can: {approve, extend, delete, withdraw, retry, wake, logs} booleans: which buttons
-   make sense, message_link (permalink, or ""), command, break_glass, review: {word ("seen" or
-   "ended"), title (the word, as a sentence begins), by, mention, when: a moment} or null,
+   a sentence begins), emoji, by, mention, reason} or null, quota: {before, after} or null (written
+   with the tally by approvals), plan: {title, tasks: [{id, title, status, details, output}]} or
+   null, plan_shown, can: {approve, extend, delete, withdraw, retry, wake, logs} booleans: which
+   buttons make sense, message_link (permalink, or ""), command, break_glass, review: {word ("seen"
+   or "ended"), title (the word, as a sentence begins), by, mention, when: a moment} or null,
    glass_words (a sentence, or ""); can.review and can.end, lapses: a moment, or null where nothing
    waits, subject ("*payments/demo*", raw: what is to be decided), asker_name, asker_mention: whose
    wish that is, question: the open one {id, by, mention, text} or null, question_words ("approver
@@ -39,6 +39,10 @@ cJSON *view_line(const struct environment *env, const char *title);
 /* view[key]: a moment {unix, text, slack, left}, or null where at is 0. */
 void view_moment(cJSON *view, const char *key, time_t at, time_t now);
 
+/* Adds the title and the emoji of a decision to it. */
+void view_decision(cJSON *decision, bool approved);
+/* Of what is over without a decision nobody is waited for any more: its words and line are "". */
+void view_tally(cJSON *tally, bool over);
 /* The view's question and question_words: the open one's, NULL: none is. */
 void view_question(cJSON *view, const cJSON *question);
 

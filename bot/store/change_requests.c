@@ -9,6 +9,7 @@
     "c.id, c.environment, c.kind, c.wanted, c.before, c.after, c.reason, c.workspace, c.user_id,"  \
     " c.user_name, c.mail, c.state, c.revision, c.presented, c.tally, " WAIT_COLUMNS(              \
         "c") ", extract(epoch FROM c.created_at)::bigint AS created_at,"                           \
+             " extract(epoch FROM c.lapses_at)::bigint AS lapses_at,"                              \
              " extract(epoch FROM c.decided_at)::bigint AS decided_at,"                            \
              " extract(epoch FROM now())::bigint AS now"
 
@@ -37,6 +38,7 @@ static bool take(const void *ctx, struct rows *rows, struct change_request **out
         request->tally = rows_json(request, rows, 0, "tally");
         request->wait = wait_from_row(request, rows, 0);
         request->created_at = (time_t)rows_integer(rows, 0, "created_at", 0);
+        request->lapses_at = (time_t)rows_integer(rows, 0, "lapses_at", 0);
         request->decided_at = (time_t)rows_integer(rows, 0, "decided_at", 0);
         request->now = (time_t)rows_integer(rows, 0, "now", 0);
     }

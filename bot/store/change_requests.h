@@ -21,7 +21,7 @@ struct change_request {
     const char *presented; /* the digest of what its cards show */
     cJSON *tally;
     struct wait wait; /* for its decision */
-    time_t created_at, decided_at, now;
+    time_t created_at, lapses_at, decided_at, now;
 };
 
 /* By its number, or the open one of an environment; *out is NULL when there is none. It is locked

@@ -105,7 +105,9 @@ def test_what_a_person_may_not_ask_for_is_not_shown_to_them(company, tmp_path):
     form = c.slack.wait_for(lambda: c.slack.views("U0DEV"), "a form opens", 30)[0]["view"]
     (choice,) = [b["element"]["options"] for b in form["blocks"] if b.get("block_id") == "template"]
     assert [option["value"] for option in choice] == ["small"]
-    assert "let nobody ask for standard environments in payments" in typed("U0DEV", "create standard demo")
+    refused = typed("U0DEV", "create standard demo")
+    assert "do not let you ask for standard environments in payments" in refused
+    assert "the verb `create`, which the rules give to nobody" in refused
     assert "do not let you ask for small environments in payments" in typed("U0DEV2", "create small demo")
 
 
@@ -258,7 +260,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0DEV"
     assert "Nobody could approve this" in ask("U0DEV", "create small demo")
     assert "Nobody could approve this" in ask("U0DEV2", "create standard demo")
     # In a team whose rules do not let them ask.
-    assert "let nobody ask for small environments in search" in ask(
+    assert "the verb `create`, which the rules give to nobody" in ask(
         "U0DEV", "create small demo --team search")
     assert rows(c) == 0
     assert "It can be approved by <@U0DEV>" in ask("U0DEV2", "create small demo")

@@ -135,7 +135,8 @@ def test_only_approvers_review_it_and_not_who_started_it(company):
     row = c.environment_row("demo")
     where = (channel, ts, str(row["id"]))
     nobody = ("The rules do not name you as an approver of small environments in payments, so"
-              " nothing was done.")
+              " nothing was done. That takes the verb `approve`. Ask @platform-approvers: the rules give"
+              " it to them.")
     own = "Nobody reviews what they started themselves. Somebody else has to."
     c.slack.person("U0TWIN", name="twin", email="DEVELOPER-2@example.com")
     c.slack.group("platform-approvers", add=["U0DEV2", "U0TWIN", "U0GUEST"])
@@ -161,14 +162,14 @@ def test_who_may_not_break_the_glass_is_told_what_it_takes(company, tmp_path):
     c = company()
     c.serve()
     refused = ("The rules do not let you break the glass for environments in payments, so nothing"
-               " was done. They let @on-call. Breaking the glass takes the verb `breakglass` on"
-               " `environments` in payments. Without `--break-glass` you can ask for it as usual.")
+               " was done. That takes the verb `breakglass`. Ask @on-call: the rules give it to them."
+               " Without `--break-glass` you can ask for it as usual.")
     for user in ("U0DEV", "U0APPR"):
         more = "--team payments --reason why"
         assert ask(c, user, f"create small demo --break-glass {more}") == refused
         assert ask(c, user, f"create small demo --break-glass --dry-run {more}") == refused
     text = ask(c, "U0DEV2", "create small demo --break-glass --team search --reason why")
-    assert "The rules let nobody break the glass for environments in search." in text
+    assert "the verb `breakglass`, which the rules give to nobody" in text
     for reason in ("", "--reason ''", "--reason '  \u200b '"):
         assert "add --reason" in ask(c, "U0DEV2", f"create small demo --break-glass {reason}")
     assert c.database.one("SELECT count(*) FROM environments") == 0

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import yaml
 
-from test_wrong_click import (CANNOT_TELL, FULL_MEMBERS, MANY_CLICKS, NO_APPROVER, ask, click,
+from test_wrong_click import (CANNOT_TELL, FULL_MEMBERS, MANY_CLICKS, NO_APPROVER, ask, click, no_approver,
                               untouched)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -197,7 +197,8 @@ def test_guests_whom_the_configuration_lets_in_may_what_the_rules_name_them_for(
     for who in ("U0GUEST", "U0GUEST2"):
         shown = c.slack.type(who, "C0GEN", "create small other --team payments")["shown"][0]["text"]
         assert "do not let you" in shown, shown
-    assert click(c, "U0GUEST2", card) == NO_APPROVER
+    named = "<@U0GUEST>, <@U0GONE> and @platform-approvers"
+    assert click(c, "U0GUEST2", card) == no_approver(named)
     for who in ("U0GONE", "U0INVITED"):
         assert click(c, who, card) == FULL_MEMBERS
     untouched(c, "demo")
@@ -247,7 +248,7 @@ def test_a_mail_address_is_a_name_only_as_the_profile_gives_it_and_confirmed(com
     c.serve()
     card = ask(c, "demo")
     for user in ("U0FAKE", "U0TYPED", "U0APPR2", "U0BYST"):
-        assert click(c, user, card) == NO_APPROVER, user
+        assert click(c, user, card) == no_approver("approver@example.com and <@U0APPR2>"), user
     untouched(c, "demo")
     assert click(c, "U0APPR", card) == APPROVED
 

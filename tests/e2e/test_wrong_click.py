@@ -2,14 +2,28 @@
 
 import os
 import pathlib
+import re
 import shutil
 
 import pytest
 
 MANY_CLICKS = ["--relaxed-limits"]  # more decisions in a minute than Slack tells groups for
 FULL_MEMBERS = "envbot works for full members of this workspace only, so nothing was done."
-NO_APPROVER = ("The rules do not name you as an approver of small environments in payments, so"
-               " nothing was decided.")
+
+
+def no_approver(who="@platform-approvers", team="payments"):
+    return (f"The rules do not name you as an approver of small environments in {team}, so nothing was"
+            f" decided. That takes the verb `approve`. Ask {who}: the rules give it to them.")
+
+
+NO_APPROVER = no_approver()
+
+
+def in_form(words):
+    """As a form's field says it, which is plain text."""
+    return re.sub("`([^`]*)`", "“\\1”", words)
+
+
 CANNOT_TELL = ("Slack cannot tell at the moment who you are, so nothing was done. Please try again"
                " in a minute.")
 NOT_SHOWN = ("What this button belongs to does not exist, or the rules do not show it to you."
@@ -113,7 +127,7 @@ def test_the_next_click_counts_with_the_group_of_now(company):
     form = open_deny_form(c, cards["three"], "U0BYST")
     c.slack.group("platform-approvers", remove=["U0BYST"])
     answer = c.slack.submit("U0BYST", form, REASON)
-    assert answer["errors"] == {"reason": NO_APPROVER}
+    assert answer["errors"] == {"reason": in_form(NO_APPROVER)}
     c.slack.group("platform-approvers", add=["U0APPR"])
     assert click(c, "U0APPR", cards["three"]) == "You approved three. It goes ahead."
 
@@ -166,7 +180,7 @@ def test_a_forged_button_or_form_decides_nothing(company, tmp_path):
     changed = ("demo was changed since this card was shown, so nothing was decided. Look at the"
                " new card.")
     forged = {
-        other[2]: NO_APPROVER.replace("payments", "search"), number + ".2": changed,
+        other[2]: no_approver("@security", "search"), number + ".2": changed,
         number + ".2147483647": changed, "999999.1": NOT_SHOWN, "399999999999999999.1": NOT_SHOWN,
         number + ".1.1": NOT_SHOWN,  # no change of it waits
     }
@@ -179,7 +193,7 @@ def test_a_forged_button_or_form_decides_nothing(company, tmp_path):
         assert click(c, "U0APPR", card, value=value) == words, value
         assert click(c, "U0APPR", card, "deny", value=value) == words, value
         answer = c.slack.submit("U0APPR", form, REASON, private_metadata=f"C0PLAT {value}")
-        assert answer["errors"] == {"reason": words}, value
+        assert answer["errors"] == {"reason": in_form(words)}, value
     for metadata in ("", "C0PLAT", card[2], "x" * 3000):
         answer = c.slack.submit("U0APPR", form, REASON, private_metadata=metadata)
         assert answer["errors"] == {"reason": NO_BUTTON}, metadata
@@ -187,7 +201,7 @@ def test_a_forged_button_or_form_decides_nothing(company, tmp_path):
         assert click(c, "U0APPR", card, action).startswith(NO_BUTTON), action
     # The right form in the wrong hands.
     for user, words in (("U0BYST", NO_APPROVER), ("U0GUEST", FULL_MEMBERS)):
-        assert c.slack.submit(user, form, REASON)["errors"] == {"reason": words}
+        assert c.slack.submit(user, form, REASON)["errors"] == {"reason": in_form(words)}
     untouched(c, "demo")
     untouched(c, "elsewhere")
 
@@ -288,7 +302,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "slack:U0APPR
     c.slack.fault("usergroups.list", do="error", error="plan_upgrade_required", count=1000)
     c.serve()
     card = ask(c, "demo")
-    assert click(c, "U0APPR", card) == NO_APPROVER
+    assert click(c, "U0APPR", card) == no_approver("<@U0APPR2> and @platform-approvers")
     untouched(c, "demo")
     assert click(c, "U0APPR2", card) == "You approved demo. It goes ahead."
 
@@ -305,23 +319,23 @@ def test_what_is_somebody_elses_stays_as_it_is(company):
     before = c.database.query("SELECT id, state, cause, expires_at, due_at, ended_at"
                               " FROM environments ORDER BY id")
     logged = c.database.one("SELECT count(*) FROM audit WHERE event <> 'refused'")
-    refused = ("The rules do not let you {} environments in payments, so nothing was done. They"
-               " let {}.")
+    refused = ("The rules do not let you {} environments in payments, so nothing was done. That"
+               " takes the verb `{}`. Ask {}: the rules give it to them.")
     managers, readers = "@managers", "@platform-approvers and @managers"
     for action, value, words in [
-        ("withdraw", waiting["id"], refused.format("delete", managers)),
-        ("delete", runs["id"], refused.format("delete", managers)),
-        ("extend", runs["id"], refused.format("extend", managers)),
-        ("logs", runs["id"], refused.format("read the logs of", readers)),
-        ("retry", runs["id"], refused.format("change", managers)),
+        ("withdraw", waiting["id"], refused.format("delete", "delete", managers)),
+        ("delete", runs["id"], refused.format("delete", "delete", managers)),
+        ("extend", runs["id"], refused.format("extend", "extend", managers)),
+        ("logs", runs["id"], refused.format("read the logs of", "logs", readers)),
+        ("retry", runs["id"], refused.format("change", "update", managers)),
     ]:
         assert click(c, "U0BYST", card, action, value=str(value)) == words, action
     for text, words in [
-        ("withdraw waiting", refused.format("delete", managers)),
-        ("delete runs", refused.format("delete", managers)),
-        ("extend runs 1h", refused.format("extend", managers)),
-        ("logs runs", refused.format("read the logs of", readers)),
-        ("retry runs", refused.format("change", managers)),
+        ("withdraw waiting", refused.format("delete", "delete", managers)),
+        ("delete runs", refused.format("delete", "delete", managers)),
+        ("extend runs 1h", refused.format("extend", "extend", managers)),
+        ("logs runs", refused.format("read the logs of", "logs", readers)),
+        ("retry runs", refused.format("change", "update", managers)),
         ("approve waiting", NO_APPROVER), ("deny waiting no", NO_APPROVER),
     ]:
         answer = c.slack.type("U0BYST", "C0GEN", text)
@@ -330,10 +344,11 @@ def test_what_is_somebody_elses_stays_as_it_is(company):
     for user in ("U0DEV", "U0BYST", "U0APPR"):
         for text, words in [
             ("quota set payments environments=50",
-             "The rules do not let you change quotas in payments, so nothing was done. They let"
-             " @managers."),
+             "The rules do not let you change quotas in payments, so nothing was done. That takes"
+             " the verb `update`. Ask @managers: the rules give it to them."),
             ("report payments", "The rules do not let you see reports in payments, so nothing was"
-                                " done. They let @managers."),
+                                " done. That takes the verb `get`. Ask @managers: the rules give"
+                                " it to them."),
             ("report", "The rules do not let you read any team's report."),
             ("report --csv", "The rules do not let you read any team's report."),
         ]:
@@ -348,7 +363,7 @@ def test_what_is_somebody_elses_stays_as_it_is(company):
     c.slack.click("U0DEV", card[0], card[1], "extend", value=str(runs["id"]), forged=True)
     form = c.slack.wait_for(lambda: c.slack.views("U0DEV"), "the form for more time")[0]["view_id"]
     answer = c.slack.submit("U0BYST", form, {"time": {"time": "1h"}})
-    assert answer["errors"] == {"time": refused.format("extend", managers)}
+    assert answer["errors"] == {"time": in_form(refused.format("extend", "extend", managers))}
     # And the owner may what the bystander may not.
     assert "The last lines" in c.slack.type("U0DEV", "C0GEN", "logs runs")["shown"][0]["text"]
     assert not c.slack.submit("U0DEV", form, {"time": {"time": "1h"}})["errors"]
