@@ -132,7 +132,7 @@ def play(options, folder):
     finally:
         with open(os.path.join(folder, "trouble.log"), "w", encoding="utf-8") as file:
             file.writelines(f"{at:.3f} {kind}: {told}\n" for at, kind, told in trouble.log)
-        if wrong:
+        if wrong or sys.exc_info()[0]:
             dump(world, folder)
         world.stop()
     return wrong, trouble

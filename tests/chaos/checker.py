@@ -47,11 +47,11 @@ class Checker(Asked):
             return []
 
     def violations(self):
-        always = (self.beyond_its_role, self.twice_delivered, self.clusters, self.foreign, self.fences, self.processes,
-                  self.quotas, self.truth, self.posted_once, self.refused_by_slack)
+        always = (self.beyond_its_role, self.twice_delivered, self.clusters, self.foreign, self.fences,
+                  self.processes, self.quotas, self.truth, self.posted_once, self.refused_by_slack)
         at_rest = (self.requests, self.acted, self.promised, self.approvals, self.taken_back,
-                   self.changes_asked, self.bounds, self.paused, self.schedules, self.ends, self.shape, self.threads,
-                   self.delivered, self.mailed, self.chain)
+                   self.changes_asked, self.bounds, self.paused, self.schedules, self.ends, self.shape,
+                   self.threads, self.delivered, self.mailed, self.chain)
         rules = always if self.under_way else always + at_rest
         return [f"{rule.__name__}: {sentence}" for rule in rules for sentence in rule()]
 

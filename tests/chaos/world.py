@@ -137,9 +137,9 @@ class World:
             small = yaml.safe_load(file)
         small["parameters"]["nodes"]["max"] = NODES_MOST
         pair = dict(small, title="For two to approve", order=6)
-        approval = {**small["approval"], "lapse": "15s"}
-        for template, name, approves in (
-                (small, "small", approval), (pair, "pair", {"count": NEEDED["pair"], "lapse": approval["lapse"]})):
+        lapse = {"lapse": "15s"}
+        for template, name, approves in ((small, "small", {**small["approval"], **lapse}),
+                                         (pair, "pair", {"count": NEEDED["pair"], **lapse})):
             template["approval"] = approves
             template["ttl"] = {"default": "45s", "max": f"{max(LENGTHS[name])}s", "ceiling": "14d"}
             with open(os.path.join(environments, f"{name}.yaml"), "w", encoding="utf-8") as file:
