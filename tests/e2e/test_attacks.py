@@ -77,6 +77,7 @@ REFUSALS = [
     r"You have not approved \w+, so there is nothing to take back",
     "Nobody reviews what they started themselves", r"Only <@U0DEV> can answer this",
     r"There (is no|never was an) environment `\w+`",
+    "What this button belongs to does not exist, or the rules do not show it to you",
 ]
 
 
