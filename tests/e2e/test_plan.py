@@ -44,6 +44,25 @@ def test_the_plan_tells_times_and_says_when_a_step_takes_unusually_long(company)
     c.wait_state("second", "deleted", seconds=60)
 
 
+def test_while_a_step_lasts_its_message_keeps_still(company):
+    c = company(options={"jobs.phase": "10m"})
+    _, held = stands_creating(c)
+    c.slack.wait_for(lambda: plan(c, "demo")["control-plane"]["status"] == "in_progress",
+                     "the plan is at the control plane", 60)
+    c.settle(60)
+    before = len(c.slack.calls("chat.update"))
+    renewed = set()
+    c.slack.wait_for(lambda: renewed.add(c.database.one("SELECT lease_until FROM jobs")) or len(renewed) > 4,
+                     "its lease is renewed again and again", 60)
+    c.settle(60)
+    assert len(c.slack.calls("chat.update")) == before
+    held.lift()
+    c.wait_state("demo", "ready", seconds=90)
+    c.settle(60)
+    # A step, an update: of five, and one that says that it is ready.
+    assert before < len(c.slack.calls("chat.update")) <= before + 6
+
+
 def test_who_takes_over_keeps_what_was_done(company):
     c = company(options={"jobs.phase": "10m"})
     _, held = stands_creating(c, "nodegroup")

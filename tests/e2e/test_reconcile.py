@@ -202,6 +202,24 @@ def test_a_deletion_ends_with_nothing_of_ours(company):
     assert c.database.one("SELECT count(*) FROM environments WHERE ended_at IS NULL") == 1
 
 
+def test_what_another_process_began_meanwhile_is_looked_at_and_not_taken_for_a_failure(company):
+    """One that cannot be reached any more: AWS's names are the fence."""
+    c = open_company(company)
+    held = c.eksctl.hold("create")  # before its first stack
+    c.serve()
+    c.slack.type("U0DEV", "C0GEN", f"create small demo {FREE}")
+    held.wait("eksctl is about to create it")
+    in_progress(c.eksctl, "payments-demo", tags(c, "demo"))
+    held.lift()
+    c.wait_state("demo", "ready", seconds=120)
+    assert c.eksctl.changes("payments-demo") == [CREATE, ADD, GROUPS]
+    assert c.eksctl.clusters() == ["payments-demo"]
+    assert [line for line in c.eksctl.lines() if line.get("ended") == "error"]
+    story = c.thread_text("demo")
+    assert "failed" not in story and "try it again" not in story, story
+    assert not [m for m in c.slack.messages("C0OPS") if "demo" in m["text"]]
+
+
 # ---- where it is asked ----
 
 @pytest.mark.parametrize("answer", [
