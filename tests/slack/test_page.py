@@ -263,3 +263,26 @@ def test_a_narrow_window_loses_nothing(slack, page, width):
         assert p.run("return document.documentElement.scrollWidth") <= width
     finally:
         p.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_end_stays_in_view_when_the_window_becomes_narrow(slack, page):
+    slack.json("chat.postMessage", channel="C0PAY", text="many words " * 300 + "and the end")
+    p = page(slack.url, "U0DEV")
+    p.go("C0PAY")
+    p.see("#messages .message", "and the end")
+    below = """const s = document.getElementById("scroll");
+               return s.scrollHeight - s.scrollTop - s.clientHeight"""
+    p.until(lambda: p.run(below) < 5, "the last message is in view")
+    p.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": 480, "height": 500, "deviceScaleFactor": 1, "mobile": False})
+    try:
+        p.until(lambda: p.run("return innerWidth") == 480, "the window is narrow")
+        p.until(lambda: p.run(below) < 5, "the last message is still in view")
+        p.run('document.getElementById("scroll").scrollTop = 0')
+        p.until(lambda: p.run("return document.getElementById('scroll').scrollTop") == 0, "the start")
+        p.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": 700, "height": 600, "deviceScaleFactor": 1, "mobile": False})
+        p.until(lambda: p.run("return innerWidth") == 700, "the window is wider")
+        assert p.run("return document.getElementById('scroll').scrollTop") < 80  # who reads above stays
+    finally:
+        p.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -122,6 +122,16 @@ function atEnd(scroll, fresh, drawing) {
   return count;
 }
 
+// And when the window or the message box changes its height, or the lines break anew.
+function stayAtEnd(id) {
+  const scroll = $(id);
+  let end = true;
+  scroll.addEventListener("scroll", () => {
+    end = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+  });
+  new ResizeObserver(() => { if (end) toEnd(id)(); }).observe(scroll);
+}
+
 function drawChannel({ channel, thread, found }, options, fresh) {
   const { state } = store;
   const app = state.people.find((p) => p.is_bot);
@@ -196,6 +206,7 @@ const asked = new URLSearchParams(location.search).get("as");
 readAddress();
 await start([asked, localStorage.getItem("me"), "U0DEV"]);
 draw();
+for (const id of ["scroll", "thread-scroll"]) stayAtEnd(id);
 $("menu").append(icon("menu"));
 $("menu").addEventListener("click", () => {
   const open = document.body.classList.toggle("menu-open");
