@@ -41,30 +41,83 @@ static char *conversation(const void *ctx, const struct environment *env, const 
     return talloc_asprintf(ctx, "%s:%" PRId64, prefix, env->id);
 }
 
+/* A row of the outbox as its statement takes it. */
+struct line {
+    const char *kind, *conversation, *environment, *place, *name, *content;
+};
+
+/* At most LINES_MOST by one statement, which costs PostgreSQL half of what it takes for each. */
+enum { LINES_MOST = 3 };
+#define INSERT_LINES                                                                               \
+    "INSERT INTO outbox (kind, conversation, environment, place, template, content) VALUES "
+#define LINE_1 "($1, $2, $3::bigint, $4, $5, $6::jsonb)"
+#define LINE_2 LINE_1 ", ($7, $8, $9::bigint, $10, $11, $12::jsonb)"
+#define LINE_3 LINE_2 ", ($13, $14, $15::bigint, $16, $17, $18::jsonb)"
+
+static void add_lines(struct db *db, const struct line *lines, size_t count)
+{
+    static const char *const inserts[] = {INSERT_LINES LINE_1, INSERT_LINES LINE_2,
+                                          INSERT_LINES LINE_3};
+    for (size_t n; count > 0; lines += n, count -= n) {
+        const char *values[LINES_MOST * 6];
+        n = count < LINES_MOST ? count : LINES_MOST;
+        for (size_t i = 0; i < n; i++) {
+            const struct line *line = &lines[i];
+            const char *of_one[] = {line->kind,  line->conversation, line->environment,
+                                    line->place, line->name,         line->content};
+            memcpy(&values[i * 6], of_one, sizeof of_one);
+            notify(db, line->kind);
+        }
+        db_send(db, inserts[n - 1], n * 6, values);
+    }
+}
+
 static void add_row(struct db *db, const char *kind, const struct environment *env,
                     const char *place, const char *name, const char *content)
 {
     void *tmp = talloc_new(NULL);
-    db_send(db,
-            "INSERT INTO outbox (kind, conversation, environment, place, template, content)"
-            " VALUES ($1, $2, $3::bigint, $4, $5, $6::jsonb)",
-            P(kind, conversation(tmp, env, place),
-              env ? talloc_asprintf(tmp, "%" PRId64, env->id) : NULL, place, name, content));
-    notify(db, kind);
+    struct line line = {kind,
+                        conversation(tmp, env, place),
+                        env ? talloc_asprintf(tmp, "%" PRId64, env->id) : NULL,
+                        place,
+                        name,
+                        content};
+    add_lines(db, &line, 1);
+    talloc_free(tmp);
+}
+
+void say_all(struct db *db, const struct environment *env, const struct saying *sayings,
+             size_t count, const cJSON *extra)
+{
+    void *tmp = talloc_new(NULL);
+    struct line *lines = talloc_array(tmp, struct line, (unsigned)count);
+    const char *id = env ? talloc_asprintf(tmp, "%" PRId64, env->id) : NULL, *values = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct saying *each = &sayings[i];
+        bool redraw = !each->name;
+        if (!redraw && !values)
+            values = frozen(tmp, env, extra);
+        lines[i] =
+            (struct line){redraw ? "redraw" : "say",
+                          conversation(tmp, env, each->place),
+                          id,
+                          each->place,
+                          redraw ? talloc_strdup(tmp, place_read(each->place).kind) : each->name,
+                          redraw ? "{}" : values};
+    }
+    add_lines(db, lines, count);
     talloc_free(tmp);
 }
 
 void say(struct db *db, const struct environment *env, const char *place, const char *name,
          const cJSON *extra)
 {
-    void *tmp = talloc_new(NULL);
-    add_row(db, "say", env, place, name, frozen(tmp, env, extra));
-    talloc_free(tmp);
+    say_all(db, env, &(struct saying){place, name}, 1, extra);
 }
 
 void say_redraw(struct db *db, const struct environment *env, const char *place)
 {
-    add_row(db, "redraw", env, place, place_read(place).kind, "{}");
+    say_all(db, env, &(struct saying){place, NULL}, 1, NULL);
 }
 
 void say_mail(struct db *db, const struct environment *env, const char *name, const cJSON *extra)

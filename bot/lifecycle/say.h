@@ -4,6 +4,14 @@
 
 #include "store/environments.h"
 
+/* What one step says, by as few statements as that takes, in this order. extra is for all that have
+   a name. */
+struct saying {
+    const char *place;
+    const char *name; /* of say(); NULL: say_redraw() */
+};
+void say_all(struct db *db, const struct environment *env, const struct saying *sayings,
+             size_t count, const cJSON *extra);
 /* Something happened: templates/slack/NAME.yaml with the environment's view of now plus extra
    (may be NULL), posted once at `place`: "operators", or a thread (lifecycle/place.h). */
 void say(struct db *db, const struct environment *env, const char *place, const char *name,

@@ -296,21 +296,27 @@ void lifecycle_queue_job(struct db *db, const struct environment *env, const cha
 static void tell(struct db *db, const struct environment *env, const struct transition *step,
                  const cJSON *extra)
 {
-    say_redraw(db, env, "message");
+    struct saying sayings[5];
+    size_t count = 0;
+    sayings[count++] = (struct saying){"message", NULL};
     if (step->thread)
-        say(db, env, "thread", step->thread, extra);
+        sayings[count++] = (struct saying){"thread", step->thread};
+    bool first = !*step->from; /* nobody else was asked yet: it has one card */
+    if (step->redraw_card && first)
+        sayings[count++] = (struct saying){"card", NULL};
+    if (env->break_glass && strcmp(step->from, step->to) != 0)
+        sayings[count++] = (struct saying){"review", NULL};
+    if (step->operators)
+        sayings[count++] = (struct saying){"operators", step->operators};
+    say_all(db, env, sayings, count, extra);
+    if (step->redraw_card && !first)
+        waiting_redraw(db, env, NULL);
     if (step->job) {
         pausing_say(db, env, step->job);
         trouble_say(db, env);
     }
-    if (step->redraw_card)
-        waiting_redraw(db, env, NULL);
-    if (env->break_glass && strcmp(step->from, step->to) != 0)
-        say_redraw(db, env, "review");
     if (step->mail)
         say_mail(db, env, step->mail, extra);
-    if (step->operators)
-        say(db, env, "operators", step->operators, extra);
 }
 
 /* Which values a request and its decision are about. */

@@ -121,3 +121,17 @@ def test_a_long_outbox_costs_a_claim_nothing(tmp_path, server):
     many = pages_of_a_claim(tmp_path / "many", server, 5000)
     print(f"{few:9.1f} {many:9.1f} a claim of the outbox")
     assert many < 2 * few + 16
+
+
+def test_what_a_request_says_is_one_statement(tmp_path, server):
+    c = Company(tmp_path, server, "one_statement", slack_arguments=["--relaxed-limits"])
+    try:
+        c.serve()
+        c.database.query("CREATE EXTENSION pg_stat_statements")
+        c.slack.type("U0DEV", "C0GEN", "create small asked --nodes 3", wait=20)
+        said = [(row["calls"], row["rows"]) for row in c.database.query(
+            "SELECT calls, rows FROM pg_stat_statements WHERE query LIKE 'INSERT INTO outbox%%'"
+            " AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())")]
+        assert said == [(1, 3)], said  # the message, its first reply, the card
+    finally:
+        c.stop()
