@@ -98,6 +98,21 @@ def test_a_pause_stops_what_is_new_and_tells_who_and_why(company):
     assert rows[0]["detail"]["reason"] == WHY and "envbot-operator" in rows[0]["rule"]
 
 
+def test_a_pause_survives_a_restart(company):
+    c = company()
+    bot = c.serve()
+    pause(c)
+    say(c, "U0DEV", f"create small free {FREE}")
+    says(c, "free", SHOWN)
+    bot.kill()
+    bot.start().wait_ready()
+    c.slack.wait_for(lambda: "paused" in bot.get("/readyz")[1], "who looks at the door sees it", 60)
+    assert SHOWN in say(c, "U0DEV", "show free")
+    assert not c.eksctl.calls("create") and c.environment_row("free")["state"] == "queued"
+    say(c, "U0DEV2", "resume")
+    c.wait_state("free", "ready", seconds=60)
+
+
 def test_pausing_everything_holds_deletions_and_begun_jobs_too(company):
     c = company(options={"jobs.parallel": 1})
     c.serve()
