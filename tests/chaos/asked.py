@@ -65,6 +65,14 @@ class Asked:
             self.done[row["envelope"]].append(row)
             self.steps[row["environment"]].append(row)
 
+    def meant(self, act):
+        """The environments that it may be about: of a name that several bear, all in that team."""
+        one = self.environments.get(act.get("environment"))
+        if not one or one["name"] != TAKEN or "text" not in act:
+            return {act.get("environment")}
+        return {e["id"] for e in self.environments.values()
+                if (e["name"], e["team"]) == (TAKEN, one["team"])}
+
     # -- from what was done to who did it ------------------------------------------------------------
     def acted(self):
         for row in self.audit:
@@ -77,7 +85,7 @@ class Asked:
                            if not a["envelope"])
             else:
                 fits = act["user"] == user and act["kind"] in kinds \
-                    and act.get("environment", row["environment"]) == row["environment"]
+                    and ("environment" not in act or row["environment"] in self.meant(act))
             if not fits:
                 yield f"{row['event']} of {row['environment']} by {user}, who did {act}"
 
@@ -267,5 +275,5 @@ class Asked:
                 yield f"{self.named(env)} should have slept from {at}, and nothing was done"
         for env, steps in self.steps.items():
             slept = [row for row in steps if row["event"] in ("sleep", "wake") and not is_person(row)]
-            if slept and not any(a["kind"] == "schedule" and a["environment"] == env for a in self.acts):
+            if slept and not any(a["kind"] == "schedule" and env in self.meant(a) for a in self.acts):
                 yield f"environment {env} sleeps by a schedule that nobody gave it"

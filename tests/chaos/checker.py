@@ -60,8 +60,8 @@ class Checker(Asked):
 
     # -- 1. every environment is where it should be -------------------------------------------------
     def ends(self):
-        asked_to_end = {a["environment"] for a in self.acts if a["kind"] in ("delete", "end")}
-        withdrawn = {a["environment"] for a in self.acts if a["kind"] == "withdraw"}
+        asked_to_end = {e for a in self.acts if a["kind"] in ("delete", "end") for e in self.meant(a)}
+        withdrawn = {e for a in self.acts if a["kind"] == "withdraw" for e in self.meant(a)}
         for env in self.environments.values():
             name, state = self.named(env), env["state"]
             stacks = self.stacks_of(env)
@@ -92,7 +92,7 @@ class Checker(Asked):
             env = self.environments.get(act.get("environment"))
             if act["kind"] == "delete" and any("is being deleted" in said(a) or "is stopped" in said(a)
                                                for a in act["acks"]):
-                if env["state"] not in ("deleted", "failed"):
+                if env["name"] != TAKEN and env["state"] not in ("deleted", "failed"):
                     yield f"{act['user']} was told that {self.named(env)} is deleted"
 
     @staticmethod
