@@ -34,7 +34,7 @@ static const struct {
     {"floor", &options.floor},
     {"cap", &options.cap},
     {"proven", &options.proven},
-    {"series", &options.series}, /* a metric with so many, for a large page */
+    {"series", &options.series}, /* a metric with so many long ones, for a large page */
 };
 
 static struct socket *slack;
@@ -126,7 +126,7 @@ static bool serve(const void *ctx, struct error *err)
     struct metrics *metrics = metrics_new(ctx);
     struct metric *many = metrics_gauge(metrics, "many", "Many.", "number");
     for (long i = 0; i < options.series; i++)
-        metric_series(many, talloc_asprintf(metrics, "%ld", i));
+        metric_series(many, talloc_asprintf(metrics, "%0100ld", i));
     slack = socket_new(ctx,
                        &(struct socket_options){.connections = (int)options.connections,
                                                 .app_token = getenv("SLACK_APP_TOKEN"),
