@@ -5,7 +5,6 @@
 #include "approvals/rules_watch.h"
 #include "base/bell.h"
 #include "base/breaker.h"
-#include "base/json_memory.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "commands/dispatch.h"
@@ -460,7 +459,6 @@ int serve(const struct config *config)
     /* What one thread frees another can have: smaller, and faster too than an arena for each of a
        dozen threads, which mostly wait (tests/bench measures it). */
     mallopt(M_ARENA_MAX, 1);
-    json_memory_keep();
     signal(SIGPIPE, SIG_IGN);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     struct server *server = talloc_zero(NULL, struct server);

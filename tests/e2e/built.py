@@ -11,3 +11,10 @@ def built(name):
     if name == "envbot" and os.environ.get("ENVBOT_BINARY"):
         return os.path.abspath(os.environ["ENVBOT_BINARY"])
     return str(ROOT / os.environ.get("ENVBOT_BUILD", "build") / name)
+
+
+def sanitized():
+    """Whether the bot is built with a sanitizer, whose runtime is linked, and loaded first."""
+    with open(built("envbot"), "rb") as program:
+        text = program.read()
+    return b"__asan_init" in text or b"__tsan_init" in text

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from built import built
+from built import sanitized
 from company import ROOT
 from postgres import Postgres
 from test_codes import KEY, click, enrol, oathtool, send
@@ -75,13 +75,6 @@ def the_clock_looks(c, name):
     c.database.query("UPDATE environments SET due_at = now(), created_at = now() - interval '2 days'"
                      " WHERE name = %s", name)
     assert c.wait_state(name, "lapsed", seconds=40)
-
-
-def sanitized():
-    """Whether the program is built with a sanitizer, whose runtime has to be there first, too."""
-    with open(built("envbot"), "rb") as program:
-        text = program.read()
-    return b"__asan_init" in text or b"__tsan_init" in text
 
 
 def test_the_bots_own_clock_decides_nothing(company, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 import yaml
-from built import built
+from built import built, sanitized
 from company import ROOT
 from told import assert_nothing_twice, thread
 
@@ -131,4 +131,6 @@ def libraries(program):
 def test_the_image_has_the_libraries_of_the_program_and_no_others():
     last = read("deploy", "image", "Dockerfile").rpartition("\nFROM ")[2].replace("\\\n", " ")
     installed = re.search(r"apt-get install -y --no-install-recommends ([-\w. ]+)", last).group(1)
+    if sanitized():
+        pytest.skip("with a sanitizer it is linked to more; make test has run this")
     assert set(installed.split()) == libraries(built("envbot")) | {"ca-certificates"}
