@@ -8,6 +8,7 @@ import shutil
 import yaml
 
 from test_life import actions, ask, in_thread, press
+from test_wrong_click import MANY_CLICKS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -179,7 +180,7 @@ def test_what_needed_nobody_gets_no_more_nodes_without_a_vote(company):
 
 
 def test_who_asked_for_more_and_whose_it_is_take_it_back_and_nobody_else(company):
-    c = company()
+    c = company(slack_arguments=MANY_CLICKS)
     c.serve()
     c.slack.group("managers", add=["U0APPR3"])
     up(c, "demo")
