@@ -120,8 +120,8 @@ $(SDK): tests/slack/sdk/package.json tests/slack/sdk/package-lock.json
 	@touch $@
 
 test: deps-test ## build, and run all tests
-	@$(MAKE) --no-print-directory -j$(shell nproc) programs
-	@$(MAKE) --no-print-directory unit e2e
+	@$(MAKE) --no-print-directory -j$(shell nproc) all $(DRIVERS)
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going e2e unit
 
 # What takes longest first: the others go one after the other beside it.
 BESIDE := asan tsan past leaks chaos-short race fuzz-short
@@ -140,7 +140,7 @@ unit: $(UNIT) ## run the unit tests
 
 # Which tests from outside; so many at a time, because they mostly wait.
 TESTS   := tests
-WORKERS := 8
+WORKERS := 10
 e2e: all $(DRIVERS) ## run the tests from outside (TESTS=tests/e2e/test_story.py for some of them)
 	@folder=$$(mktemp -d /tmp/envbot-tests-XXXXXX); trap 'rm -rf "$$folder"' EXIT INT TERM; \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$$folder/t" -n $(WORKERS) \
